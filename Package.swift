@@ -1,0 +1,84 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: Swift 6 language mode comes with the tools version.
+///
+/// `CALLKEEPER_WARNINGS=error` turns warnings into errors; `Scripts/check` and CI set it, a plain
+/// build does not, so that a newer compiler's new warning never stops a user.
+let settings: [SwiftSetting] =
+  [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + (Context.environment["CALLKEEPER_WARNINGS"] == "error" ? [.treatAllWarnings(as: .error)] : [])
+
+/// A packet crosses several modules: whole-package optimisation removes the border between them.
+let hotPath: [SwiftSetting] =
+  settings + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+
+func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: hotPath)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "callkeeper",
+  products: [.executable(name: "callkeeper", targets: ["callkeeper"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+  ],
+  targets: [
+    // Pure: no clock, no randomness, no sockets, no Foundation.
+    pure("Timekeeping"),
+    pure("PagedStorage"),
+    pure("SIPSyntax"),
+    pure("SessionTimers", ["SIPSyntax"]),
+    pure("SIPTransactions", ["Timekeeping"]),
+    pure("CallState", ["PagedStorage", "SessionTimers", "SIPSyntax", "Timekeeping"]),
+    pure(
+      "ProxyCore",
+      ["CallState", "PagedStorage", "SessionTimers", "SIPSyntax", "SIPTransactions", "Timekeeping"]),
+    pure("AdminHTTP", ["CallState", "ProxyCore", "Timekeeping"]),
+
+    // Edge: the only targets that know libevent and the operating system.
+    .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
+    .target(name: "CSystemShims"),
+    .target(
+      name: "EventIO",
+      dependencies: ["AdminHTTP", "CLibevent", "CSystemShims", "ProxyCore", "SIPSyntax", "Timekeeping"],
+      swiftSettings: hotPath),
+    .target(
+      name: "CallkeeperCommand",
+      dependencies: [
+        "AdminHTTP", "CallState", "EventIO", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
+    .executableTarget(name: "callkeeper", dependencies: ["CallkeeperCommand"], swiftSettings: settings),
+
+    // Support: the deterministic simulation the tests are built on.
+    .target(
+      name: "ProxySimulation",
+      dependencies: ["CallState", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"],
+      swiftSettings: settings),
+
+    tests("Timekeeping", ["Timekeeping"]),
+    tests("PagedStorage", ["PagedStorage"]),
+    tests("SIPSyntax", ["SIPSyntax"]),
+    tests("SessionTimers", ["SessionTimers", "SIPSyntax"]),
+    tests("SIPTransactions", ["SIPTransactions", "Timekeeping"]),
+    tests("CallState", ["CallState", "PagedStorage", "SessionTimers", "SIPSyntax", "Timekeeping"]),
+    tests("ProxyCore", ["ProxyCore", "ProxySimulation", "CallState", "SIPSyntax", "Timekeeping"]),
+    tests("AdminHTTP", ["AdminHTTP", "ProxyCore", "ProxySimulation", "Timekeeping"]),
+    tests("EventIO", ["EventIO", "ProxyCore", "SIPSyntax", "Timekeeping"]),
+    tests("CallkeeperCommand", ["CallkeeperCommand", "ProxyCore"]),
+    tests("ProxySimulation", ["ProxySimulation", "ProxyCore"]),
+  ]
+)

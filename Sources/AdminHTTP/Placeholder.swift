@@ -1,0 +1,2 @@
+/// Namespace marker until the module's first type lands.
+enum Placeholder {}

@@ -1,0 +1,12 @@
+// libevent's own headers define _GNU_SOURCE. These four come first, so that every module that
+// sees fd_set sees one shape of it.
+#include <sys/types.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>

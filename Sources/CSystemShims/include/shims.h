@@ -1,0 +1,3 @@
+#ifndef CALLKEEPER_SHIMS_H
+#define CALLKEEPER_SHIMS_H
+#endif
