@@ -1,0 +1,34 @@
+public import SIPSyntax
+
+/// One message to send: where its bytes stand in the outbox, and the flow it leaves on.
+public struct Send: BitwiseCopyable, Sendable {
+  /// Range of the message in ``Outbox/bytes``.
+  public var bytes: ByteRange
+  /// Socket and addresses.
+  public var flow: Flow
+}
+
+/// All effects of one event: the caller lends it, sends what it holds, and clears it for the next.
+public struct Outbox: ~Copyable {
+  /// The messages' octets, one after the other.
+  public internal(set) var bytes: OutputBuffer
+  /// The messages, in the order they must leave.
+  public internal(set) var sends: [Send] = []
+
+  /// An empty outbox that grows once to what a batch needs.
+  public init(capacity: Int = 64 * 1024) {
+    bytes = OutputBuffer(capacity: capacity)
+    sends.reserveCapacity(128)
+  }
+
+  /// Forgets all messages, keeps the memory.
+  public mutating func removeAll() {
+    bytes.removeAll()
+    sends.removeAll(keepingCapacity: true)
+  }
+
+  /// Closes the message that was written since `start` and addresses it.
+  mutating func finish(from start: Int, over flow: Flow) {
+    sends.append(Send(bytes: ByteRange(start, bytes.count), flow: flow))
+  }
+}
