@@ -1,0 +1,64 @@
+# Sourced by the scripts beside: installs Debian packages that are missing, and nothing when none is.
+
+say() { echo "$*" >&2; }
+
+# as_root COMMAND...: runs it as root, or says why that is not possible.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null 2>&1; then
+    sudo "$@"
+  else
+    say "This needs root and there is no sudo. Run as root: $*"
+    return 1
+  fi
+}
+
+# need PACKAGE...: installs the Debian packages among the arguments that are not installed yet.
+need() {
+  local package missing=()
+  for package in "$@"; do
+    if ! dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed; then
+      missing+=("$package")
+    fi
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say "Please install what these Debian packages contain, then run this again: ${missing[*]}"
+    return 1
+  fi
+  say "Installing: ${missing[*]}"
+  local install=(env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends --quiet "${missing[@]}")
+  if as_root "${install[@]}" >&2 2>/dev/null; then return 0; fi
+  as_root apt-get update --quiet >&2 && as_root "${install[@]}" >&2 && return 0
+  say "Could not install ${missing[*]}. Install them by hand (apt-get install ${missing[*]}), then run this again."
+  return 1
+}
+
+# need_swift: the Swift toolchain is the one thing we do not install.
+need_swift() {
+  command -v swift >/dev/null 2>&1 && return 0
+  say "The Swift toolchain (6.3 or later) is needed and 'swift' is not in PATH: https://www.swift.org/install/linux"
+  return 1
+}
+
+# need_unpacked PACKAGE FOLDER: unpacks a Debian package into FOLDER without installing it, so that no service of it
+# is ever set up, enabled or started. Does nothing when FOLDER has it already.
+need_unpacked() {
+  local package=$1 folder=$2 download
+  [ -e "$folder/.unpacked-$package" ] && return 0
+  say "Unpacking $package into $folder (not installed)"
+  mkdir -p "$folder" && folder=$(cd "$folder" && pwd) || return 1
+  download=$(mktemp -d) || return 1
+  # apt fetches as an unprivileged user of its own and must be able to write here.
+  chmod 0755 "$download"
+  if (cd "$download" && { apt-get download -qq "$package" || { as_root apt-get update -qq && apt-get download -qq "$package"; }; }) >&2 \
+    && dpkg -x "$download"/*.deb "$folder"; then
+    rm -rf "$download"
+    touch "$folder/.unpacked-$package"
+  else
+    rm -rf "$download"
+    say "Could not fetch $package."
+    return 1
+  fi
+}
