@@ -1,0 +1,100 @@
+// The only file of this module with unsafe memory access: word loads, literals and bulk copies, each
+// behind bounds that are checked here. Every range is cut to the bytes that exist, so that no caller
+// can be made to read outside by what a packet says.
+
+extension Span where Element == UInt8 {
+  /// The offsets of `range` cut to the bytes that exist.
+  @inline(__always)
+  func bounds(_ range: ByteRange) -> (start: Int, end: Int) {
+    let end = Swift.min(range.upperBound, count)
+    return (Swift.min(range.lowerBound, end), end)
+  }
+
+  /// Whether the bytes of `range` are exactly `text`.
+  public func equals(_ range: ByteRange, _ text: StaticString) -> Bool {
+    let (start, end) = bounds(range)
+    guard end - start == text.utf8CodeUnitCount else { return false }
+    return text.withUTF8Buffer { literal in
+      for offset in 0..<(end - start) {
+        if unsafe self[start + offset] != literal[offset] { return false }
+      }
+      return true
+    }
+  }
+
+  /// Whether the bytes of `range` are `text`, ASCII letters compared without case.
+  public func equalsIgnoringCase(_ range: ByteRange, _ text: StaticString) -> Bool {
+    let (start, end) = bounds(range)
+    guard end - start == text.utf8CodeUnitCount else { return false }
+    return text.withUTF8Buffer { literal in
+      for offset in 0..<(end - start) {
+        if unsafe self[start + offset].lowercased != literal[offset].lowercased { return false }
+      }
+      return true
+    }
+  }
+
+  /// Eight bytes from `offset` on, the first one lowest; the caller has checked that they exist.
+  @inline(__always)
+  func word(at offset: Int) -> UInt64 {
+    UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
+
+  /// Sixteen bytes from `offset` on; the caller has checked that they exist.
+  @inline(__always)
+  func block(at offset: Int) -> SIMD16<UInt8> {
+    unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self)
+  }
+}
+
+extension [UInt8] {
+  mutating func append(literal text: StaticString) {
+    text.withUTF8Buffer { literal in unsafe append(contentsOf: literal) }
+  }
+
+  mutating func append(copying source: Span<UInt8>, from start: Int, to end: Int) {
+    let end = Swift.min(end, source.count)
+    guard start >= 0, start < end else { return }
+    unsafe source.withUnsafeBufferPointer { whole in
+      unsafe append(contentsOf: UnsafeBufferPointer(rebasing: whole[start..<end]))
+    }
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// The number that all bytes of `range` spell in decimal, saturating; nil when empty or not digits.
+  func number(_ range: ByteRange) -> UInt64? {
+    let (start, end) = bounds(range)
+    guard start < end else { return nil }
+    var value: UInt64 = 0
+    var offset = start
+    while offset < end {
+      let byte = self[offset]
+      guard byte.isDigit else { return nil }
+      value = value > 0xFFFF_FFFF_FFFF ? 0xFFFF_FFFF_FFFF : value &* 10 &+ UInt64(byte &- 48)
+      offset += 1
+    }
+    return value
+  }
+
+  /// Whether two ranges hold the same bytes.
+  public func equal(_ left: ByteRange, _ right: ByteRange) -> Bool {
+    let (first, firstEnd) = bounds(left)
+    let (second, secondEnd) = bounds(right)
+    guard firstEnd - first == secondEnd - second else { return false }
+    for offset in 0..<(firstEnd - first) where self[first + offset] != self[second + offset] { return false }
+    return true
+  }
+
+  /// Whether two ranges hold the same bytes, ASCII letters compared without case.
+  public func equalIgnoringCase(_ left: ByteRange, _ right: ByteRange) -> Bool {
+    let (first, firstEnd) = bounds(left)
+    let (second, secondEnd) = bounds(right)
+    guard firstEnd - first == secondEnd - second else { return false }
+    for offset in 0..<(firstEnd - first)
+    where self[first + offset].lowercased != self[second + offset].lowercased {
+      return false
+    }
+    return true
+  }
+}
