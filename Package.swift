@@ -36,7 +36,7 @@ let package = Package(
   targets: [
     // Pure: no clock, no randomness, no sockets, no Foundation.
     pure("Timekeeping"),
-    pure("PagedStorage"),
+    pure("PagedStorage", ["Timekeeping"]),
     pure("SIPSyntax"),
     pure("SessionTimers", ["SIPSyntax"]),
     pure("SIPTransactions", ["Timekeeping"]),
@@ -70,7 +70,7 @@ let package = Package(
       swiftSettings: settings),
 
     tests("Timekeeping", ["Timekeeping"]),
-    tests("PagedStorage", ["PagedStorage"]),
+    tests("PagedStorage", ["PagedStorage", "Timekeeping"]),
     tests("SIPSyntax", ["SIPSyntax"]),
     tests("SessionTimers", ["SessionTimers", "SIPSyntax"]),
     tests("SIPTransactions", ["SIPTransactions", "Timekeeping"]),
