@@ -62,19 +62,26 @@ public struct NonInviteServerTransaction: BitwiseCopyable, Sendable {
     }
   }
 
-  /// The core sent a 100 of its own accord. Over UDP it must not before `nonInviteTryingDelay` (C44).
-  public mutating func sentTrying(at now: MonotonicInstant) {
+  /// What to do with a response of the core.
+  public enum OnSend: Sendable { case send, discard }
+
+  /// The core wants to send a 100: never after a final, and over UDP not before its time (C44).
+  public mutating func sendTrying(at now: MonotonicInstant) -> OnSend {
     switch state {
-    case .trying, .proceeding:
+    case .trying:
+      guard isReliable || now >= tryingAt else { return .discard }
       state = .proceeding
       tryingAt = .distantFuture
+      return .send
+    case .proceeding:
+      return .send
     case .completed, .terminated:
-      break
+      return .discard
     }
   }
 
-  /// What to do with a final response of the core.
-  public enum OnSend: Sendable { case send, discard }
+  /// The core sent a 100 of its own accord; see `sendTrying(at:)`.
+  public mutating func sentTrying(at now: MonotonicInstant) { _ = sendTrying(at: now) }
 
   /// The core wants to send a 200-699; only the first is sent (C41, C42).
   public mutating func sendFinal(at now: MonotonicInstant) -> OnSend {
