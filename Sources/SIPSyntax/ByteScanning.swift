@@ -98,3 +98,23 @@ extension Span where Element == UInt8 {
     return true
   }
 }
+
+extension SIMD16<UInt8> {
+  /// Index of the first lane that is `byte`; 16 without one.
+  @inline(__always)
+  func firstOffset(of byte: UInt8) -> Int { SIMD16.firstOffset(self .== SIMD16(repeating: byte)) }
+
+  /// Index of the first lane that is `byte` or `other`; 16 without one.
+  @inline(__always)
+  func firstOffset(of byte: UInt8, or other: UInt8) -> Int {
+    SIMD16.firstOffset((self .== SIMD16(repeating: byte)) .| (self .== SIMD16(repeating: other)))
+  }
+
+  @inline(__always)
+  private static func firstOffset(_ mask: SIMDMask<SIMD16<Int8>>) -> Int {
+    let marks = SIMD16<UInt8>(repeating: 0).replacing(with: .max, where: mask)
+    let halves = unsafe unsafeBitCast(marks, to: SIMD2<UInt64>.self)
+    if halves[0] != 0 { return UInt64(littleEndian: halves[0]).trailingZeroBitCount >> 3 }
+    return halves[1] == 0 ? 16 : 8 + (UInt64(littleEndian: halves[1]).trailingZeroBitCount >> 3)
+  }
+}

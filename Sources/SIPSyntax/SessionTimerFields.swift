@@ -67,3 +67,46 @@ public enum FieldReading<Value: BitwiseCopyable & Sendable>: BitwiseCopyable, Se
 }
 
 extension FieldReading: Equatable where Value: Equatable {}
+
+/// What the message says in Session-Expires, long or compact (A11).
+public func readSessionExpires(
+  _ message: borrowing SIPMessage, _ bytes: Span<UInt8>
+) -> FieldReading<SessionExpires> {
+  guard let row = message.first(.sessionExpires) else { return .absent }
+  guard message.count(.sessionExpires) == 1,
+    let digits = readDelta(bytes, message[field: row].value)
+  else { return .opaque }
+  return .present(SessionExpires(interval: digits.delta, refresher: digits.refresher, digits: digits.range))
+}
+
+/// What the message says in Min-SE.
+public func readMinSE(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>) -> FieldReading<MinSE> {
+  guard let row = message.first(.minSE) else { return .absent }
+  guard message.count(.minSE) == 1, let digits = readDelta(bytes, message[field: row].value) else {
+    return .opaque
+  }
+  return .present(MinSE(interval: digits.delta, digits: digits.range))
+}
+
+/// `delta-seconds *(SEMI param)` (A13); nil when it is anything else.
+private func readDelta(
+  _ bytes: Span<UInt8>, _ value: ByteRange
+) -> (delta: DeltaSeconds, range: ByteRange, refresher: Refresher?)? {
+  var scanner = FieldScanner(bytes, value)
+  let start = scanner.position
+  while scanner.peek(bytes).isDigit { scanner.position += 1 }
+  let range = ByteRange(start, scanner.position)
+  guard let delta = DeltaSeconds(bytes, range) else { return nil }
+  var refresher: Refresher?
+  var hasRefresher = false
+  while scanner.separator(bytes, UInt8(ascii: ";")) {
+    guard let parameter = scanner.parameter(bytes) else { return nil }
+    if bytes.equalsIgnoringCase(parameter.name, "refresher") {
+      guard !hasRefresher else { return nil }  // E21
+      hasRefresher = true
+      if bytes.equalsIgnoringCase(parameter.value, "uac") { refresher = .uac }
+      if bytes.equalsIgnoringCase(parameter.value, "uas") { refresher = .uas }
+    }
+  }
+  return scanner.isAtEnd ? (delta, range, refresher) : nil
+}

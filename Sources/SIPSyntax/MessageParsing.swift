@@ -1,0 +1,194 @@
+// RFC 3261 §7 and §16.3 item 1: indexes the rows in one pass, then reads the fields that every proxy needs.
+// Left open: bare LF and lone CR. Both are defects (E43), but a bare LF still ends a line for us, so that a
+// request written that way can be answered.
+
+extension SIPMessage {
+  /// Parses one message.
+  ///
+  /// With `datagram`, the body ends with the datagram when Content-Length is absent (D30); otherwise
+  /// Content-Length is required (D31). Linear in the bytes; allocates nothing.
+  public mutating func parse(_ bytes: Span<UInt8>, datagram: Bool = true) -> Outcome {
+    clear()
+    var start = 0
+    while start < bytes.count, bytes[start] == 13 || bytes[start] == 10 || bytes[start] == 0 { start += 1 }
+    guard start < bytes.count else { return .keepAlive }
+    guard start == 0 || bytes[start - 1] != 0, let line = parseStartLine(bytes, from: start) else {
+      return .unrecognisable
+    }
+    let section = SIPMessage.index(bytes, from: line, sectionStart: start, &fields, &chains, names)
+    fieldCount = section.rows
+    headersEnd = section.end
+    if let found = section.defect { note(found) }
+    readEssentialFields(bytes)
+    frameBody(bytes, from: section.bodyStart, datagram)
+    if let defect { return .malformed(defect) }
+    return .wellFormed
+  }
+
+  private mutating func clear() {
+    isRequest = false
+    method = .other
+    methodName = .none
+    requestURI = .none
+    requestTarget = nil
+    version = .none
+    status = 0
+    reasonPhrase = .none
+    startLine = .none
+    headersEnd = 0
+    body = .none
+    topVia = ViaValue()
+    callID = .none
+    cSeq = CSeqValue()
+    from = NameAddress()
+    to = NameAddress()
+    maxForwards = .absent
+    maxForwardsRange = .none
+    fieldCount = 0
+    chains = FieldChains()
+    defect = nil
+  }
+
+  /// Where the header section ended and what was wrong with it.
+  struct Section {
+    var rows = 0
+    var end = 0
+    var bodyStart = 0
+    var defect: Defect?
+  }
+
+  /// Indexes the rows from `start` to the empty line.
+  private static func index(
+    _ bytes: Span<UInt8>, from start: Int, sectionStart: Int, _ fields: inout [HeaderField],
+    _ chains: inout FieldChains, _ names: borrowing FieldNameTable
+  ) -> Section {
+    var rows = fields.mutableSpan
+    var section = Section()
+    var line = start
+    while line < bytes.count {
+      if bytes[line] == 13, line + 1 < bytes.count, bytes[line + 1] == 10 {
+        return finish(section, line, line + 2)
+      }
+      if bytes[line] == 10 {
+        section.note(Defect(.other, "Bare Line Feed", at: line))
+        return finish(section, line, line + 1)
+      }
+      guard section.rows < rows.count else {
+        section.note(Defect(.other, "Too Many Header Fields", at: line))
+        break
+      }
+      guard line - sectionStart < headerSectionLimit else {
+        section.note(Defect(.other, "Header Section Too Large", at: line))
+        break
+      }
+      let label = bytes.label(at: line, names)
+      let lineEnd = bytes.logicalLineEnd(from: label.valueStart)
+      if let fault = lineEnd.fault { section.note(Defect(label.name, fault, at: lineEnd.content)) }
+      if label.isWellFormed {
+        let value = bytes.trimmed(label.valueStart, lineEnd.content)
+        if value.count > valueLimit { section.note(Defect(label.name, "Header Field Too Large", at: line)) }
+        rows[section.rows] = HeaderField(
+          name: label.name, next: HeaderField.none, row: ByteRange(line, lineEnd.next), value: value)
+        chains.append(section.rows, label.name, &rows)
+        section.rows += 1
+      } else {
+        section.note(Defect(.other, "Malformed Header Field", at: line))
+      }
+      line = lineEnd.next
+    }
+    section.note(Defect(.other, "Missing Empty Line", at: line))
+    return finish(section, line, bytes.count)
+  }
+
+  private static func finish(_ section: Section, _ end: Int, _ bodyStart: Int) -> Section {
+    var section = section
+    section.end = end
+    section.bodyStart = bodyStart
+    return section
+  }
+}
+
+extension SIPMessage.Section {
+  mutating func note(_ found: Defect) {
+    if defect == nil { defect = found }
+  }
+}
+
+/// The name of a row and where its value starts.
+struct FieldLabel {
+  var name: FieldName
+  var valueStart: Int
+  var isWellFormed: Bool
+}
+
+/// Where a line with its continuations ends.
+struct LogicalLine {
+  /// End of its content, before the line break.
+  var content: Int
+  /// Start of the next line.
+  var next: Int
+  /// What was wrong with its line breaks.
+  var fault: StaticString?
+}
+
+extension Span where Element == UInt8 {
+  /// Reads `name HCOLON`; blanks are allowed before the colon (E8).
+  @inline(__always)
+  fileprivate func label(at line: Int, _ names: borrowing FieldNameTable) -> FieldLabel {
+    // A known name right before a colon among the first sixteen bytes: nearly every row.
+    if line + 16 <= count {
+      let length = block(at: line).firstOffset(of: UInt8(ascii: ":"))
+      if length < 16 {
+        let name = names.name(self, line, length)
+        if name != .other { return FieldLabel(name: name, valueStart: line + length + 1, isWellFormed: true) }
+      }
+    }
+    return slowLabel(at: line, names)
+  }
+
+  private func slowLabel(at line: Int, _ names: borrowing FieldNameTable) -> FieldLabel {
+    var offset = line
+    while offset < count, self[offset].isToken { offset += 1 }
+    let length = offset - line
+    while offset < count, self[offset].isBlank { offset += 1 }
+    guard length > 0, offset < count, self[offset] == UInt8(ascii: ":") else {
+      return FieldLabel(name: .other, valueStart: offset, isWellFormed: false)
+    }
+    return FieldLabel(name: names.name(self, line, length), valueStart: offset + 1, isWellFormed: true)
+  }
+
+  /// Finds the end of the line that goes on at `offset`, continuation lines included (E10).
+  @inline(__always)
+  func logicalLineEnd(from offset: Int) -> LogicalLine {
+    var fault: StaticString?
+    var offset = lineBreak(from: offset)
+    while offset < count {
+      let isFeed = self[offset] == 10
+      guard isFeed || offset + 1 < count && self[offset + 1] == 10 else {
+        fault = "Lone Carriage Return"
+        offset = lineBreak(from: offset + 1)
+        continue
+      }
+      if isFeed { fault = "Bare Line Feed" }
+      let next = isFeed ? offset + 1 : offset + 2
+      guard next < count, self[next].isBlank else {
+        return LogicalLine(content: offset, next: next, fault: fault)
+      }
+      offset = lineBreak(from: next)
+    }
+    return LogicalLine(content: count, next: count, fault: fault ?? "Unterminated Line")
+  }
+
+  /// Offset of the first CR or LF at or behind `offset`, or `count`.
+  @inline(__always)
+  func lineBreak(from offset: Int) -> Int {
+    var offset = offset
+    while offset + 16 <= count {
+      let found = block(at: offset).firstOffset(of: 13, or: 10)
+      if found < 16 { return offset + found }
+      offset += 16
+    }
+    while offset < count, self[offset] != 13, self[offset] != 10 { offset += 1 }
+    return offset
+  }
+}
