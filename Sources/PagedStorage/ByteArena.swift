@@ -92,6 +92,24 @@ public struct ByteArena: ~Copyable {
     return Blob(id: UInt32(number) << 12 | cell, count: UInt32(count))
   }
 
+  /// Overwrites part of a blob with `bytes[from..<to]`, starting at `offset`; bounds are checked.
+  public mutating func write(_ bytes: Span<UInt8>, from: Int, to: Int, into blob: Blob, at offset: Int) {
+    guard from < to, let cell = cell(of: blob) else { return }
+    precondition(offset >= 0 && to - from <= Int(blob.count) - offset)
+    cell.bytes.copy(bytes, from: from, to: to, at: cell.start + offset)
+  }
+
+  /// Copies `count` bytes of one blob into another; bounds are checked.
+  public mutating func copy(from source: Blob, _ start: Int, to target: Blob, _ targetStart: Int, count: Int)
+  {
+    guard count > 0, let from = cell(of: source), let to = cell(of: target) else { return }
+    precondition(start >= 0 && count <= Int(source.count) - start)
+    precondition(targetStart >= 0 && count <= Int(target.count) - targetStart)
+    from.bytes.withBytes(from: from.start + start, count: count) { bytes in
+      to.bytes.copy(bytes, from: 0, to: count, at: to.start + targetStart)
+    }
+  }
+
   /// Ends a blob; does nothing for `Blob.none`.
   public mutating func free(_ blob: Blob) {
     guard let cell = cell(of: blob) else { return }

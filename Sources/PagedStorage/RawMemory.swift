@@ -83,4 +83,24 @@ extension Span<UInt8> {
     precondition(position >= 0 && position <= count - 8)
     return UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
   }
+
+  /// Whether `count` bytes from `start` on are those of `other` from `otherStart` on; false, never a
+  /// trap, when either does not have that many.
+  public func hasSameBytes(from start: Int, count: Int, as other: Span<UInt8>, from otherStart: Int) -> Bool {
+    guard start >= 0, otherStart >= 0, count >= 0 else { return false }
+    guard start <= self.count, count <= self.count - start else { return false }
+    guard otherStart <= other.count, count <= other.count - otherStart else { return false }
+    var offset = 0
+    while count - offset >= 8 {
+      if littleEndianWord(at: start + offset) != other.littleEndianWord(at: otherStart + offset) {
+        return false
+      }
+      offset += 8
+    }
+    while offset < count {
+      if self[start + offset] != other[otherStart + offset] { return false }
+      offset += 1
+    }
+    return true
+  }
 }
