@@ -1,0 +1,198 @@
+"""Declaring, finding and running scenarios; what a scenario gets to work with."""
+
+import fnmatch
+import importlib.util
+import random
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from .proxy import Proxy
+from .relay import Relay
+from .sipp import Sipp
+from .wire import UserAgent
+
+_scenarios = []
+
+
+@dataclass
+class Scenario:
+    name: str
+    body: object
+    folder: Path
+    slow: bool
+
+    @property
+    def title(self):
+        return f"{self.folder.name}: {self.name}"
+
+
+def scenario(name, slow=False):
+    """Marks a function of one argument (the `Stage`) as a scenario named by a sentence.
+
+    Slow ones wait for real time to pass: each has a thread of its own from the start of the run.
+    """
+
+    def mark(body):
+        _scenarios.append(Scenario(name, body, Path(body.__code__.co_filename).parent, slow))
+        return body
+
+    return mark
+
+
+class Failure(AssertionError):
+    """An expectation that did not hold, or a peer that waited in vain."""
+
+
+def expect(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def expect_equal(actual, wanted, what):
+    if actual != wanted:
+        raise Failure(f"{what}: expected {wanted!r}, got {actual!r}")
+
+
+def eventually(read, accept, what, within=3.0, every=0.05):
+    """Reads until the value is accepted and returns it; fails with the last value after `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        value = read()
+        if accept(value):
+            return value
+        if time.monotonic() > deadline:
+            raise Failure(f"{what}: still {value!r} after {within} s")
+        time.sleep(every)
+
+
+class Ports:
+    """Free UDP ports below the ephemeral range, so that no outgoing socket of anyone takes one meanwhile."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._next = random.randrange(12000, 24000)
+
+    def take(self, host="127.0.0.1"):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with self._lock:
+            for _ in range(5000):
+                self._next = 12000 + (self._next + 1 - 12000) % 18000
+                with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                    try:
+                        probe.bind((host, self._next))
+                        return self._next
+                    except OSError:
+                        continue
+        raise Failure("no free UDP port")
+
+
+class Stage:
+    """One scenario's world: it makes proxies, peers and relays, and takes all of them down at the end."""
+
+    def __init__(self, scenario, options, ports):
+        self.folder = scenario.folder
+        self.binary = options.binary
+        self.scratch = Path(tempfile.mkdtemp(prefix="callkeeper-e2e-"))
+        self._ports = ports
+        self._owned = []
+        self._proxies = []
+
+    def port(self, host="127.0.0.1"):
+        return self._ports.take(host)
+
+    def proxy(self, *flags, host="127.0.0.1", port=None, control=None, expect_ready=True):
+        """A proxy listening on a free port of `host`, with a control socket of its own unless one is given."""
+        number = len(self._proxies) + 1
+        proxy = Proxy(self.binary, self.scratch / f"proxy{number}", host, port or self.port(host), flags, control)
+        self._proxies.append(proxy)
+        self._owned.append(proxy)
+        proxy.start(expect_ready)
+        return proxy
+
+    def sipp(self, role, file, **options):
+        """One sipp process running `file` of this scenario's folder; not started yet."""
+        peer = Sipp(role, self.folder / file, self.scratch, self.port(), **options)
+        self._owned.append(peer)
+        return peer
+
+    def user_agent(self, name, host="127.0.0.1"):
+        agent = UserAgent(name, host)
+        self._owned.append(agent)
+        return agent
+
+    def relay(self, target, **options):
+        relay = Relay(target, **options)
+        self._owned.append(relay)
+        return relay
+
+    def close(self, passed, keep):
+        problems = []
+        for thing in reversed(self._owned):
+            try:
+                thing.close()
+            except Exception as problem:  # every one must be closed, whatever happens to another
+                problems.append(f"{type(thing).__name__}: {problem}")
+        for proxy in self._proxies:
+            problems += proxy.complaints()
+        if passed and not problems and not keep:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        return problems
+
+
+def load(folder):
+    """Loads every `scenario.py` below `folder` and returns the scenarios found."""
+    for file in sorted(folder.glob("*/scenario.py")):
+        name = "scenario_" + file.parent.name.replace("-", "_")
+        specification = importlib.util.spec_from_file_location(name, file)
+        module = importlib.util.module_from_spec(specification)
+        sys.modules[name] = module
+        specification.loader.exec_module(module)
+    return list(_scenarios)
+
+
+def selected(scenarios, pattern):
+    if not pattern:
+        return scenarios
+    wanted = pattern.lower()
+    return [s for s in scenarios if wanted in s.title.lower() or fnmatch.fnmatch(s.folder.name, wanted)]
+
+
+def _run_one(one, options, ports):
+    started = time.monotonic()
+    stage = Stage(one, options, ports)
+    problem = None
+    try:
+        one.body(stage)
+    except AssertionError as failure:
+        lines = [f.lineno for f in traceback.extract_tb(failure.__traceback__) if f.filename.startswith(str(one.folder))]
+        problem = f"scenario.py line {', '.join(map(str, lines))}: {failure}"
+    except Exception:
+        problem = traceback.format_exc()
+    complaints = stage.close(problem is None, options.keep)
+    problem = "\n".join(filter(None, [problem, *complaints])) or None
+    seconds = time.monotonic() - started
+    print(f"{'FAILED' if problem else 'ok':6} {seconds:6.1f} s  {one.title}", flush=True)
+    if problem:
+        where = f"\nlogs: {stage.scratch}"
+        print("       " + (problem + where).replace("\n", "\n       "), flush=True)
+    return problem is None
+
+
+def run(scenarios, options):
+    """Runs the slow ones in threads of their own beside the others; returns how many passed and failed."""
+    ports = Ports()
+    slow = [s for s in scenarios if s.slow]
+    quick = [s for s in scenarios if not s.slow]
+    with ThreadPoolExecutor(max(1, len(slow))) as waiting, ThreadPoolExecutor(options.jobs) as pool:
+        futures = [waiting.submit(_run_one, s, options, ports) for s in slow]
+        futures += [pool.submit(_run_one, s, options, ports) for s in quick]
+        results = [future.result() for future in futures]
+    return results.count(True), results.count(False)
