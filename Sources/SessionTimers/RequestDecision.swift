@@ -10,45 +10,6 @@
 
 public import SIPSyntax
 
-/// What an INVITE or UPDATE says about session timers.
-public struct SessionRefreshRequest: BitwiseCopyable, Equatable, Sendable {
-  /// Whether Supported lists `timer` (T in the requirements). Require does not count (A47).
-  public var supportsTimer: Bool
-  /// Session-Expires as received.
-  public var sessionExpires: FieldReading<SessionExpires>
-  /// Min-SE as received.
-  public var minSE: FieldReading<MinSE>
-
-  /// A request that says this.
-  public init(
-    supportsTimer: Bool, sessionExpires: FieldReading<SessionExpires>, minSE: FieldReading<MinSE>
-  ) {
-    self.supportsTimer = supportsTimer
-    self.sessionExpires = sessionExpires
-    self.minSE = minSE
-  }
-
-  /// The request's Min-SE as the table's m: 90 when absent (RFC 4028 §5), unreadable (A18) or below (A19).
-  public var effectiveMinSE: DeltaSeconds {
-    switch minSE {
-    case .present(let field): return max(field.interval, SessionTimerPolicy.leastMinSE)
-    case .absent, .opaque: return SessionTimerPolicy.leastMinSE
-    }
-  }
-
-  /// The table's s; nil when absent or unreadable.
-  var interval: DeltaSeconds? {
-    if case .present(let field) = sessionExpires { return field.interval }
-    return nil
-  }
-
-  /// The refresher parameter; nil when there is none we know (A20).
-  var refresher: Refresher? {
-    if case .present(let field) = sessionExpires { return field.refresher }
-    return nil
-  }
-}
-
 /// What becomes of one header field's number of seconds; its parameters always stay (A14).
 public enum ValueChange: BitwiseCopyable, Equatable, Sendable {
   /// Byte for byte as received, or still absent.
