@@ -50,8 +50,8 @@ need_unpacked() {
   say "Unpacking $package into $folder (not installed)"
   mkdir -p "$folder" && folder=$(cd "$folder" && pwd) || return 1
   download=$(mktemp -d) || return 1
-  # apt fetches as an unprivileged user of its own and must be able to write here.
-  chmod 0755 "$download"
+  # apt fetches as an unprivileged user of its own, who must be able to write here.
+  [ "$(id -u)" -eq 0 ] && chown _apt "$download" 2>/dev/null
   if (cd "$download" && { apt-get download -qq "$package" || { as_root apt-get update -qq && apt-get download -qq "$package"; }; }) >&2 \
     && dpkg -x "$download"/*.deb "$folder"; then
     rm -rf "$download"
