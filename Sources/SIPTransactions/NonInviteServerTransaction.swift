@@ -1,10 +1,12 @@
-// RFC 3261 section 17.2.2 (with erratum 1470) and RFC 4320: the non-INVITE server transaction (C10, C40-C47).
+// RFC 3261 section 17.2.2 (with erratum 1470) and RFC 4320: the non-INVITE server transaction (C10,
+// C40-C47).
 //
-// Left open: what becomes of a transaction that the core never answers, which RFC 4320 section 4.2 makes the
-// rule after a timeout or a 408 downstream. It goes on absorbing retransmissions until the sender has given up
-// and the network is clear: 64*T1 + T4 after the request, then it ends by itself. Without this bound a 408
-// downstream would let the sender's next retransmission start the request anew. The 408 itself (C47) is the
-// core's matter. The only provisional is the 100 (C43), at the same time over every transport (C46).
+// Left open: what becomes of a transaction that the core never answers, which RFC 4320 section 4.2 makes
+// the rule after a timeout or a 408 downstream. It goes on absorbing retransmissions until the sender has
+// given up and the network is clear: 64*T1 + T4 after the request, then it ends by itself. Without this
+// bound a 408 downstream would let the sender's next retransmission start the request anew. The 408 itself
+// (C47) is the core's matter. The only provisional is the 100 (C43), at the same time over every transport
+// (C46).
 
 public import Timekeeping
 

@@ -1,21 +1,23 @@
-public import Timekeeping
+// The events and timers of the four machines, as Docs/STATE-MACHINES.md names them.
+
+package import Timekeeping
 
 extension InviteClientTransaction: TabulatedMachine {
   /// What can happen to an INVITE client transaction.
-  public enum Event: String, CaseIterable, Sendable {
+  package enum Event: String, CaseIterable, Sendable {
     case provisional = "1xx"
     case success = "2xx"
     case failure = "300-699"
     case transportError = "Transport error"
   }
 
-  public static var title: String { "INVITE client transaction" }
+  package static var title: String { "INVITE client transaction" }
 
-  public static func fresh(reliable: Bool) -> Self {
+  package static func fresh(reliable: Bool) -> Self {
     Self(sentAt: .origin, timers: TransactionTimers(), reliable: reliable)
   }
 
-  public var runningTimers: [(name: String, at: MonotonicInstant)] {
+  package var runningTimers: [(name: String, at: MonotonicInstant)] {
     let closing: String
     switch state {
     case .calling: closing = "Timer B"
@@ -26,7 +28,7 @@ extension InviteClientTransaction: TabulatedMachine {
     return running(("Timer A", retransmitAt), (closing, endsAt))
   }
 
-  public mutating func apply(_ event: Event) -> String {
+  package mutating func apply(_ event: Event) -> String {
     switch event {
     case .provisional: return "\(receivedProvisional(at: .origin))"
     case .success: return "\(receivedSuccess(at: .origin))"
@@ -35,12 +37,12 @@ extension InviteClientTransaction: TabulatedMachine {
     }
   }
 
-  public mutating func fire(at now: MonotonicInstant) -> String { "\(timerFired(at: now))" }
+  package mutating func fire(at now: MonotonicInstant) -> String { "\(timerFired(at: now))" }
 }
 
 extension InviteServerTransaction: TabulatedMachine {
   /// What can happen to an INVITE server transaction.
-  public enum Event: String, CaseIterable, Sendable {
+  package enum Event: String, CaseIterable, Sendable {
     case retransmission = "INVITE"
     case provisional = "1xx from core"
     case success = "2xx from core"
@@ -49,13 +51,13 @@ extension InviteServerTransaction: TabulatedMachine {
     case transportError = "Transport error"
   }
 
-  public static var title: String { "INVITE server transaction" }
+  package static var title: String { "INVITE server transaction" }
 
-  public static func fresh(reliable: Bool) -> Self {
+  package static func fresh(reliable: Bool) -> Self {
     Self(receivedAt: .origin, timers: TransactionTimers(), reliable: reliable)
   }
 
-  public var runningTimers: [(name: String, at: MonotonicInstant)] {
+  package var runningTimers: [(name: String, at: MonotonicInstant)] {
     let closing: String
     switch state {
     case .completed: closing = "Timer H"
@@ -66,7 +68,7 @@ extension InviteServerTransaction: TabulatedMachine {
     return running((state == .unanswered ? "Delay of 100" : "Timer G", repeatAt), (closing, endsAt))
   }
 
-  public mutating func apply(_ event: Event) -> String {
+  package mutating func apply(_ event: Event) -> String {
     switch event {
     case .retransmission: return "\(receivedRetransmission(at: .origin))"
     case .provisional: return "\(sendProvisional(at: .origin))"
@@ -77,28 +79,28 @@ extension InviteServerTransaction: TabulatedMachine {
     }
   }
 
-  public mutating func fire(at now: MonotonicInstant) -> String { "\(timerFired(at: now))" }
+  package mutating func fire(at now: MonotonicInstant) -> String { "\(timerFired(at: now))" }
 }
 
 extension NonInviteClientTransaction: TabulatedMachine {
   /// What can happen to a non-INVITE client transaction.
-  public enum Event: String, CaseIterable, Sendable {
+  package enum Event: String, CaseIterable, Sendable {
     case provisional = "1xx"
     case final = "200-699"
     case transportError = "Transport error"
   }
 
-  public static var title: String { "Non-INVITE client transaction" }
+  package static var title: String { "Non-INVITE client transaction" }
 
-  public static func fresh(reliable: Bool) -> Self {
+  package static func fresh(reliable: Bool) -> Self {
     Self(sentAt: .origin, timers: TransactionTimers(), reliable: reliable)
   }
 
-  public var runningTimers: [(name: String, at: MonotonicInstant)] {
+  package var runningTimers: [(name: String, at: MonotonicInstant)] {
     running(("Timer E", retransmitAt), (state == .completed ? "Timer K" : "Timer F", endsAt))
   }
 
-  public mutating func apply(_ event: Event) -> String {
+  package mutating func apply(_ event: Event) -> String {
     switch event {
     case .provisional: return "\(receivedProvisional(at: .origin))"
     case .final: return "\(receivedFinal(at: .origin))"
@@ -106,31 +108,31 @@ extension NonInviteClientTransaction: TabulatedMachine {
     }
   }
 
-  public mutating func fire(at now: MonotonicInstant) -> String { "\(timerFired(at: now))" }
+  package mutating func fire(at now: MonotonicInstant) -> String { "\(timerFired(at: now))" }
 }
 
 extension NonInviteServerTransaction: TabulatedMachine {
   /// What can happen to a non-INVITE server transaction.
-  public enum Event: String, CaseIterable, Sendable {
+  package enum Event: String, CaseIterable, Sendable {
     case retransmission = "Request"
     case trying = "100 from core"
     case final = "200-699 from core"
     case transportError = "Transport error"
   }
 
-  public static var title: String { "Non-INVITE server transaction" }
+  package static var title: String { "Non-INVITE server transaction" }
 
-  public static func fresh(reliable: Bool) -> Self {
+  package static func fresh(reliable: Bool) -> Self {
     Self(receivedAt: .origin, timers: TransactionTimers(), reliable: reliable)
   }
 
-  public var runningTimers: [(name: String, at: MonotonicInstant)] {
+  package var runningTimers: [(name: String, at: MonotonicInstant)] {
     running(
       ("Delay of 100", tryingAt), (state == .completed ? "Timer J" : "Bound of an unanswered request", endsAt)
     )
   }
 
-  public mutating func apply(_ event: Event) -> String {
+  package mutating func apply(_ event: Event) -> String {
     switch event {
     case .retransmission: return "\(receivedRetransmission(at: .origin))"
     case .trying: return "\(sendTrying(at: .origin))"
@@ -139,7 +141,7 @@ extension NonInviteServerTransaction: TabulatedMachine {
     }
   }
 
-  public mutating func fire(at now: MonotonicInstant) -> String { "\(timerFired(at: now))" }
+  package mutating func fire(at now: MonotonicInstant) -> String { "\(timerFired(at: now))" }
 }
 
 /// Those of the two timers that run.

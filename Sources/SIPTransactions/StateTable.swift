@@ -1,21 +1,21 @@
 // The state tables of Docs/STATE-MACHINES.md, made by driving the machines themselves: what is printed is
 // what runs. Not for the packet path: everything here allocates.
 
-public import Timekeeping
+package import Timekeeping
 
 /// What one event does in one state of one machine.
-public struct StateTableRow: Hashable, Sendable {
+package struct StateTableRow: Hashable, Sendable {
   /// The state before, by its name in the RFC.
-  public let state: String
+  package let state: String
   /// What happens, such as "1xx" or "Timer A".
-  public let event: String
+  package let event: String
   /// What the owner of the machine is told to do; "-" when nothing.
-  public let action: String
+  package let action: String
   /// The state after.
-  public let next: String
+  package let next: String
 
   /// A row of these four cells.
-  public init(state: String, event: String, action: String, next: String) {
+  package init(state: String, event: String, action: String, next: String) {
     self.state = state
     self.event = event
     self.action = action
@@ -24,7 +24,7 @@ public struct StateTableRow: Hashable, Sendable {
 }
 
 /// A transaction machine that can show its own table.
-public protocol TabulatedMachine: BitwiseCopyable {
+package protocol TabulatedMachine: BitwiseCopyable {
   /// Everything but time that can happen to the machine.
   associatedtype Event: CaseIterable, RawRepresentable, Sendable where Event.RawValue == String
   /// The machine's states.
@@ -47,7 +47,7 @@ public protocol TabulatedMachine: BitwiseCopyable {
 extension TabulatedMachine {
   /// Every (state, event) pair of the machine with its action and next state; a timer has a row only where it
   /// runs. States that the transport makes unreachable have no rows.
-  public static func stateTable(reliable: Bool) -> [StateTableRow] {
+  package static func stateTable(reliable: Bool) -> [StateTableRow] {
     let samples = samples(reliable: reliable)
     return State.allCases.flatMap { state in samples[state].map { rows(from: $0) } ?? [] }
   }

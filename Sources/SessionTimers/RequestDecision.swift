@@ -1,12 +1,15 @@
 // RFC 4028 section 8.1: what a proxy does to a session refresh request, row by row (A22-A38).
 //
-// The same table serves INVITE and UPDATE, initial or not, with or without a body (A1, A49-A52). Left open, and
-// chosen: a too short interval from a caller with timer support is always answered 422, although the RFC says
-// MAY (A26); no Min-SE is added where nothing is too short (A31); a Session-Expires that cannot be read is left
-// alone and we ask for nothing (A38); a Min-SE that cannot be read, or below 90, counts as 90 (A18, A19).
+// The same table serves INVITE and UPDATE, initial or not, with or without a body (A1, A49-A52). Left open,
+// and chosen: a too short interval from a caller with timer support is always answered 422, although the
+// RFC says MAY (A26); no Min-SE is added where nothing is too short (A31); a Session-Expires that cannot be
+// read is left alone and we ask for nothing (A38); a Min-SE that cannot be read, or below 90, counts as 90
+// (A18, A19); numbers above 2^32 - 1, which RFC 3261 does not allow, count as 2^32 - 1 in every comparison
+// (A16).
 //
-// What never happens here, by construction: `refresher` is not in the result at all (A40); every branch with
-// timer support leaves Min-SE `.keep` (A41, G14); Require and Supported are not in the result (A45, A46).
+// What never happens here, by construction: `refresher` is not in the result at all (A40); every branch
+// with timer support leaves Min-SE `.keep` (A41, G14); Require and Supported are not in the result (A45,
+// A46).
 
 public import SIPSyntax
 

@@ -1,12 +1,13 @@
 // RFC 4028 section 8.2: what a proxy does to a response to a session refresh request, row by row (A61-A68).
 //
-// Left open: a 2xx whose Session-Expires cannot be read (A66), where the record lives as long as one without a
-// timer; and a caller that named the callee as refresher when the callee knows no timers (A65), where the text
-// makes the caller the refresher and erratum 8926 would leave the response alone: `honorsRefresherUAS`.
+// Left open: a 2xx whose Session-Expires cannot be read (A66), where the record lives as long as one
+// without a timer; and a caller that named the callee as refresher when the callee knows no timers (A65),
+// where the text makes the caller the refresher and erratum 8926 would leave the response alone:
+// `honorsRefresherUAS`.
 //
-// What never happens here: a Session-Expires that is there is not in the result, so it cannot change, however
-// short, long or odd it is (A71); Min-SE in a response is not looked at (A80). A 422 from downstream is an
-// ordinary failure (A60). The same 2xx gives the same decision every time (A75).
+// What never happens here: a Session-Expires that is there is not in the result, so it cannot change,
+// however short, long or odd it is (A71); Min-SE in a response is not looked at (A80). A 422 from
+// downstream is an ordinary failure (A60). The same 2xx gives the same decision every time (A75).
 
 public import SIPSyntax
 

@@ -1,10 +1,11 @@
-// RFC 4028 sections 2, 4 and 5: which requests the rules are about, and what such a request says (A1, A2, A11-A21).
+// RFC 4028 sections 2, 4 and 5: which requests the rules are about, and what such a request says (A1, A2,
+// A11-A21).
 
 public import SIPSyntax
 
 extension SIPMethod {
-  /// Whether the method is a session refresh request: INVITE and UPDATE, and nothing else (A1). The session timer
-  /// fields of other methods are left alone (A2, A39).
+  /// Whether the method is a session refresh request: INVITE and UPDATE, and nothing else (A1). The
+  /// session timer fields of other methods are left alone (A2, A39).
   public var isSessionRefresh: Bool { self == .invite || self == .update }
 }
 

@@ -1,7 +1,7 @@
 import SIPTransactions
 import Testing
 
-/// The whole of every machine: each (state, event) pair with its action and next state, by hand from the figures.
+/// The whole of every machine, by hand from the figures: each (state, event) pair, its action, its next state.
 @Suite("RFC 3261 §17, RFC 6026: state tables")
 struct StateTableTests {
   // C15-C21, C24, C25; RFC 6026 Figure 5.

@@ -153,6 +153,24 @@ struct TransactionBehaviourTests {
     #expect(machine.deadline == .distantFuture)
   }
 
+  // The machines' part of C55: nothing is left to wait for.
+  @Test(
+    "A terminated machine has no deadline and answers every event with nothing", arguments: [false, true])
+  func terminated(reliable: Bool) {
+    func check<M: TabulatedMachine>(_ machine: M.Type) {
+      let rows = machine.stateTable(reliable: reliable).filter { $0.state == "Terminated" }
+      #expect(rows.count == machine.Event.allCases.count)  // so no timer has a row
+      for row in rows {
+        #expect(row.next == "Terminated")
+        #expect(["drop", "discard", "absorb", "absorbed", "-"].contains(row.action))
+      }
+    }
+    check(InviteClientTransaction.self)
+    check(InviteServerTransaction.self)
+    check(NonInviteClientTransaction.self)
+    check(NonInviteServerTransaction.self)
+  }
+
   // Budget: a machine stands inside a transaction record.
   @Test("Every machine fits into 32 bytes")
   func layout() {

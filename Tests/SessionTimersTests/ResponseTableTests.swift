@@ -27,7 +27,7 @@ struct ResponseTableTests {
     return all
   }
 
-  // A61, A69, A71, A73: too small, larger than V, below 90, without a refresher: all as received.
+  // A9, A61, A69, A71, A73: too small, larger than V, below 90, without a refresher: all as received.
   @Test(
     "A61: Session-Expires in a 2xx holds as it is",
     arguments: [0, 60, 90, 1800, 7200, .max] as [UInt32], [nil, .uac, .uas] as [Refresher?])
@@ -166,5 +166,41 @@ struct ResponseTableTests {
       #expect(decision.clause == .a62)
       #expect(decision.insert == nil)
     }
+  }
+
+  // A74, A82: the memory is a value of one transaction and each 2xx is read by itself.
+  @Test("Two forks of one INVITE are judged apart: one with a timer, one that we answer for")
+  func forks() {
+    let memory = Self.memory(timer: true, asked: true)
+    let withTimer = Self.standard.decision(
+      forStatus: 200, sessionExpires: Field.value(600).sessionExpires(refresher: .uas), memory: memory)
+    let without = Self.standard.decision(forStatus: 200, sessionExpires: .absent, memory: memory)
+    #expect(withTimer.timer == .runs(interval: DeltaSeconds(600), refresher: .uas))
+    #expect(without.timer == .runs(interval: DeltaSeconds(1200), refresher: .uac))
+  }
+
+  // A72, A80, A11: as read from the bytes of a response.
+  @Test(
+    "Compact x in a 2xx counts as present, and Min-SE in it as nothing",
+    arguments: [
+      ("x: 600;refresher=uas", Clause.a61), ("X : 600", .a61), ("Min-SE: 3600", .a64),
+      ("Min-SE: 3600\r\nx: 600", .a61), ("x: 600\r\nx: 600", .a66), ("Require: timer", .a64),
+    ])
+  func parsed(rows: String, clause: Clause) {
+    let text = [
+      "SIP/2.0 200 OK", "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK776", "From: <sip:a@192.0.2.1>;tag=1",
+      "To: <sip:b@192.0.2.2>;tag=2", "Call-ID: a84b4c76e66710", "CSeq: 2 INVITE", rows, "Content-Length: 0",
+      "", "",
+    ].joined(separator: "\r\n")
+    let bytes = Array(text.utf8)
+    var message = SIPMessage()
+    guard case .wellFormed = message.parse(bytes.span) else {
+      Issue.record("not well-formed: \(text)")
+      return
+    }
+    let decision = Self.standard.decision(
+      forStatus: message.status, sessionExpires: readSessionExpires(message, bytes.span),
+      memory: Self.memory(timer: true, asked: true))
+    #expect(decision.clause == clause)
   }
 }
