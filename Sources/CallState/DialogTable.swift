@@ -205,6 +205,12 @@ public struct DialogMatch: BitwiseCopyable, Sendable {
   public var id: SlabID
   /// The side to which the first of the two tags belongs.
   public var side: DialogSide
+
+  /// A dialog seen from one of its sides.
+  public init(id: SlabID, side: DialogSide) {
+    self.id = id
+    self.side = side
+  }
 }
 
 /// How long records live for other reasons than a session timer.

@@ -75,6 +75,11 @@ public final class Counters: Sendable {
     counters[index].store(value &+ amount, ordering: .relaxed)
   }
 
+  /// Sets a counter that something else keeps. Only the owning worker calls this.
+  public func set(_ counter: Counter, to value: UInt64) {
+    counters[counter.rawValue].store(value, ordering: .relaxed)
+  }
+
   /// Sets a gauge. Only the owning worker calls this.
   public func set(_ gauge: Gauge, to value: Int) {
     gauges[gauge.rawValue].store(value, ordering: .relaxed)

@@ -65,8 +65,13 @@ public struct MessageEdits: ~Copyable, Sendable {
 
   /// Appends bytes [0, `end`) of `source` to `output` with all edits applied.
   public func apply(to source: Span<UInt8>, upTo end: Int, into output: inout OutputBuffer) {
-    let end = min(end, source.count)
-    var position = 0
+    apply(to: source, range: ByteRange(0, end), into: &output)
+  }
+
+  /// Appends the bytes of `range`, with all edits applied, to `output`; no edit may begin before it.
+  public func apply(to source: Span<UInt8>, range: ByteRange, into output: inout OutputBuffer) {
+    let end = min(range.upperBound, source.count)
+    var position = min(range.lowerBound, end)
     for edit in edits {
       let start = min(edit.start, end)
       if start > position {
@@ -79,6 +84,17 @@ public struct MessageEdits: ~Copyable, Sendable {
       position = max(position, min(edit.end, end))
     }
     output.append(source, ByteRange(position, end))
+  }
+
+  /// How far a byte at `offset`, which no edit touches, moves to the right (negative: to the left).
+  public func shift(before offset: Int) -> Int {
+    var change = 0
+    var position = 0
+    for edit in edits where edit.start <= offset {
+      change += edit.textEnd - edit.textStart - max(0, edit.end - max(edit.start, position))
+      position = max(position, edit.end)
+    }
+    return change
   }
 
   /// By how many bytes the result is longer than the source (negative: shorter).

@@ -1,0 +1,195 @@
+// RFC 3261 section 16.6: forwarding a request (B43–B66). The copy leaves with a named list of changes and
+// no other: Request-URI, Via, Max-Forwards, Route, Record-Route, Session-Expires, Min-SE (B66).
+
+import CallState
+import PagedStorage
+import SIPSyntax
+import SIPTransactions
+import SessionTimers
+import Timekeeping
+
+/// Where a forwarded request goes.
+struct ForwardingTarget {
+  var flow: Flow
+  /// The configured next hop is pushed as a Route value (B59).
+  var pushesNextHop = false
+}
+
+extension ProxyEngine {
+  /// Forwards a new request statefully: one server transaction, one branch (B2).
+  mutating func forward(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ key: TransactionKey,
+    _ plan: RoutePlan, _ loop: UInt64, _ bench: inout Workbench, into outbox: inout Outbox
+  ) {
+    let target: ForwardingTarget
+    switch resolveTarget(message, bytes, arrival, plan) {
+    case .success(let found): target = found
+    case .failure(let refusal):
+      answerStatefully(message, bytes, arrival, key, refusal.answer, &bench, into: &outbox)
+      return
+    }
+    bench.edits.removeAll()
+    var refresh: RefreshDecision?
+    if message.method == .invite || message.method == .update {  // A1
+      let decision = decideRefresh(message, bytes, arrival)
+      if case .reject(let minSE, _) = decision.verdict {
+        remember(refused: decision, message, bytes)
+        answerStatefully(message, bytes, arrival, key, .intervalTooSmall(minSE: minSE), &bench, into: &outbox)
+        return
+      }
+      addSessionTimerEdits(decision, message, to: &bench.edits)
+      refresh = decision
+    }
+    guard let client = openBranch(message, bytes, arrival, key, target) else {
+      counters.add(to: .droppedOutOfMemory)
+      answerStatelessly(message, bytes, arrival, .unavailable(retryAfter: 5), &bench, into: &outbox)
+      return
+    }
+    addForwardingEdits(message, bytes, arrival, plan, target, to: &bench.edits) { [branches] output in
+      branches.write(client, loop: loop, to: &output)
+    }
+    let start = outbox.bytes.count
+    bench.edits.apply(to: bytes, upTo: message.messageEnd, into: &outbox.bytes)
+    let sent = outbox.bytes.count - start
+    guard sent <= Self.largestDatagram else {
+      outbox.bytes.truncate(to: start)
+      closeBranch(client.index)
+      answerStatefully(message, bytes, arrival, key, .messageTooLarge, &bench, into: &outbox)
+      return
+    }
+    let stored = arena.store(outbox.bytes.bytes.span, from: start, to: outbox.bytes.count)
+    outbox.finish(from: start, over: target.flow)
+    counters.add(to: .requestsForwarded)
+    clients.slab[client.index].sent = stored ?? .none
+    guard
+      let server = openServer(
+        message, bytes, arrival, key, branch: client, timer: refresh, concluded: false)
+    else { return }
+    clients.slab[client.index].server = server
+    clients.slab[client.index].contact = contactAfterEdits(message, bytes, bench.edits)
+  }
+
+  /// What still fits into one datagram over IPv4; IPv6 allows a little more.
+  static var largestDatagram: Int { 65_507 }
+
+  /// Adds the changes of section 16.6 to a copy; `writeBranch` appends our branch parameter's value.
+  func addForwardingEdits(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan,
+    _ target: ForwardingTarget, to edits: inout MessageEdits, writeBranch: (inout OutputBuffer) -> Void
+  ) {
+    let top = message.first(.via).map { message[field: $0].row.lowerBound } ?? message.startLine.upperBound
+    edits.begin(insertingAt: top)
+    writeOwnVia(target.flow, writeBranch, to: &edits.text)
+    edits.end()
+    ViaStamp(message.topVia, source: arrival.flow.remote).add(to: &edits)
+    addRecordRoute(message, bytes, arrival, target, defaultPosition: top, to: &edits)
+    addRouteEdits(message, bytes, plan, target, position: top, to: &edits)
+    addMaxForwards(message, position: top, to: &edits)
+  }
+
+  /// Step 8: our Via goes on top (B62, D8); `rport` asks for answers on the socket we send from (D27).
+  private func writeOwnVia(
+    _ flow: Flow, _ writeBranch: (inout OutputBuffer) -> Void, to output: inout OutputBuffer
+  ) {
+    output.append("Via: SIP/2.0/")
+    output.append(own.transport(of: flow.listener).viaToken)
+    output.append(UInt8(ascii: " "))
+    own.writeHostPort(of: flow, to: &output)
+    output.append(";rport;branch=")
+    writeBranch(&output)
+    output.append("\r\n")
+  }
+
+  /// Step 3: one less, 70 when absent or beyond 255 (B45, B16).
+  private func addMaxForwards(
+    _ message: borrowing SIPMessage, position: Int, to edits: inout MessageEdits
+  ) {
+    switch message.maxForwards {
+    case .absent:
+      edits.begin(insertingAt: position)
+      edits.text.append("Max-Forwards: 70\r\n")
+    case .value(let hops):
+      edits.begin(replacing: message.maxForwardsRange)
+      edits.text.append(decimal: UInt64(hops > 0 ? hops - 1 : 0))
+    case .tooLarge:
+      edits.begin(replacing: message.maxForwardsRange)
+      edits.text.append("70")
+    }
+    edits.end()
+  }
+
+  /// Steps 2 and 6: our own Route values leave; the Request-URI may come from a Route, or go to one.
+  private func addRouteEdits(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ plan: RoutePlan, _ target: ForwardingTarget,
+    position: Int, to edits: inout MessageEdits
+  ) {
+    for number in 0..<plan.removalCount { edits.delete(plan.removals[number]) }
+    if target.pushesNextHop, let nextHop = configuration.nextHop {  // B59
+      edits.begin(insertingAt: position)
+      edits.text.append("Route: <")
+      edits.text.append(nextHop.uri.span)
+      edits.text.append(">\r\n")
+      edits.end()
+    }
+    if let next = plan.nextRoute, let element = plan.nextRouteElement, !next.hasLR {  // B58
+      edits.delete(element.removal)
+      edits.begin(insertingAt: endOfRoutes(message))
+      edits.text.append("Route: <")
+      writeTarget(plan, bytes, to: &edits.text)
+      edits.text.append(">\r\n")
+      edits.end()
+      edits.begin(replacing: message.requestURI)
+      writeRequestURI(next, bytes, to: &edits.text)
+      edits.end()
+    } else if plan.targetFromRoute || plan.stripsMaddr {  // B27, B29
+      edits.begin(replacing: message.requestURI)
+      writeTarget(plan, bytes, to: &edits.text)
+      edits.end()
+    }
+  }
+
+  private func writeTarget(_ plan: RoutePlan, _ bytes: Span<UInt8>, to output: inout OutputBuffer) {
+    if plan.stripsMaddr {
+      // Without the maddr that named us, the transport and the port beside it.
+      let uri = plan.target
+      output.append(bytes, ByteRange(uri.range.lowerBound, uri.host.upperBound))
+      writeParameters(of: uri, without: [uri.maddrParameter, uri.transportParameter], bytes, to: &output)
+    } else {
+      writeRequestURI(plan.target, bytes, to: &output)
+    }
+  }
+
+  /// Step 2: a URI as Request-URI, without `method` and the headers part (B44).
+  private func writeRequestURI(_ uri: SIPURI, _ bytes: Span<UInt8>, to output: inout OutputBuffer) {
+    let headers = uri.headers?.lowerBound ?? uri.range.upperBound
+    let parameters = uri.parameters.isEmpty ? headers : uri.parameters.lowerBound
+    output.append(bytes, ByteRange(uri.range.lowerBound, parameters))
+    writeParameters(of: uri, without: [uri.methodParameter, .none], bytes, to: &output)
+  }
+
+  private func writeParameters(
+    of uri: SIPURI, without cuts: InlineArray<2, ByteRange>, _ bytes: Span<UInt8>,
+    to output: inout OutputBuffer
+  ) {
+    guard !uri.parameters.isEmpty else { return }
+    let first = cuts[0].start <= cuts[1].start ? cuts[0] : cuts[1]
+    let second = cuts[0].start <= cuts[1].start ? cuts[1] : cuts[0]
+    var position = uri.parameters.lowerBound
+    if !first.isEmpty {
+      output.append(bytes, ByteRange(position, first.lowerBound))
+      position = first.upperBound
+    }
+    if !second.isEmpty {
+      output.append(bytes, ByteRange(position, second.lowerBound))
+      position = second.upperBound
+    }
+    output.append(bytes, ByteRange(position, uri.parameters.upperBound))
+  }
+
+  /// Behind the last Route row, or before the end of the header section when all of them are gone.
+  private func endOfRoutes(_ message: borrowing SIPMessage) -> Int {
+    guard var row = message.first(.route) else { return message.headersEnd }
+    while let next = message.next(after: row) { row = next }
+    return message[field: row].row.upperBound
+  }
+}

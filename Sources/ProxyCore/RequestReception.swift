@@ -1,0 +1,133 @@
+// RFC 3261 sections 16.1, 16.2, 17.2.3 and 18.2.1: a request arrives. It belongs to a transaction that is
+// there, or it is validated, routed and forwarded as a new one (B1, B2).
+
+import CallState
+import PagedStorage
+import SIPSyntax
+import SIPTransactions
+import Timekeeping
+
+extension ProxyEngine {
+  /// Takes one well-formed request.
+  mutating func receiveRequest(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ bench: inout Workbench,
+    into outbox: inout Outbox
+  ) {
+    counters.add(to: .requestsReceived)
+    if own.isWildcard(arrival.flow.listener) { own.learn(arrival.flow.local) }
+    if message.topVia.maddr != nil { counters.add(to: .ignoredMaddr) }
+    let key = TransactionKey(of: message, bytes, key: processKey)
+    switch message.method {
+    case .ack:
+      receiveAck(message, bytes, arrival, key, &bench, into: &outbox)
+    case .cancel:
+      receiveCancel(message, bytes, arrival, key, &bench, into: &outbox)
+    default:
+      if let server = servers.find(key.hash, methodHash: key.methodHash) {
+        receiveRetransmission(of: server, arrival, &bench, into: &outbox)
+      } else {
+        receiveNewRequest(message, bytes, arrival, key, &bench, into: &outbox)
+      }
+    }
+  }
+
+  /// A request of a transaction that exists (C27, C29, C33, C40): never passed on.
+  mutating func receiveRetransmission(
+    of server: UInt32, _ arrival: Arrival, _ bench: inout Workbench, into outbox: inout Outbox
+  ) {
+    counters.add(to: .requestRetransmissionsReceived)
+    switch servers.slab[server].machine {
+    case .invite(var machine):
+      let action = machine.receivedRetransmission(at: arrival.now)
+      servers.slab[server].machine = .invite(machine)
+      switch action {
+      case .sendTrying: sendTrying(server, &bench, into: &outbox)
+      case .resendProvisional, .resendFinal: resendResponse(of: server, into: &outbox)
+      case .absorb: break
+      }
+    case .nonInvite(var machine):
+      let action = machine.receivedRetransmission(at: arrival.now)
+      servers.slab[server].machine = .nonInvite(machine)
+      switch action {
+      case .resendProvisional: sendTrying(server, &bench, into: &outbox)
+      case .resendFinal: resendResponse(of: server, into: &outbox)
+      case .absorb: break
+      }
+    }
+    servers.rearm(server)
+  }
+
+  /// A malformed request gets one stateless answer naming the field, an ACK none (B9, B108, E19).
+  mutating func receiveMalformedRequest(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ defect: Defect, _ arrival: Arrival,
+    _ bench: inout Workbench, into outbox: inout Outbox
+  ) {
+    guard message.method != .ack else {
+      counters.add(to: .droppedMalformedAck)
+      return
+    }
+    answerStatelessly(
+      message, bytes, arrival, OwnResponse(defect.status, defect.reason), &bench, into: &outbox)
+  }
+
+  private mutating func receiveNewRequest(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ key: TransactionKey,
+    _ bench: inout Workbench, into outbox: inout Outbox
+  ) {
+    let plan: RoutePlan
+    do {
+      plan = try RoutePlan(message, bytes, own: own, tokens: tokens)
+    } catch {
+      let reason: StaticString =
+        error == .malformedRoute ? "Malformed Route" : "Malformed Request-URI"
+      answerStatelessly(message, bytes, arrival, OwnResponse(400, reason), &bench, into: &outbox)
+      return
+    }
+    if let refusal = refusalWithoutState(message, bytes, arrival, plan) {
+      answerStatelessly(message, bytes, arrival, refusal, &bench, into: &outbox)
+      return
+    }
+    let loop = loopPart(message, bytes)
+    if let answer = validate(message, bytes, plan, loop) {
+      answerStatefully(message, bytes, arrival, key, answer, &bench, into: &outbox)
+      return
+    }
+    forward(message, bytes, arrival, key, plan, loop, &bench, into: &outbox)
+  }
+
+  /// What is refused before anything is remembered: strangers, and new work beyond a limit (G1, C56, F36).
+  private mutating func refusalWithoutState(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
+  ) -> OwnResponse? {
+    guard mayUseProxy(message, bytes, arrival, plan) else { return .forbidden }
+    let isNewCall = !message.to.hasTag
+    if isDraining && isNewCall {
+      counters.add(to: .refusedWhileDraining)
+      return .unavailable(retryAfter: 10)
+    }
+    if configuration.maxTransactions > 0, servers.count >= configuration.maxTransactions {
+      counters.add(to: .transactionLimitReached)
+      return .unavailable(retryAfter: 5)
+    }
+    if isNewCall, message.method == .invite, configuration.maxDialogs > 0 {
+      let counts = dialogs.counts
+      if counts.active + counts.early >= configuration.maxDialogs {
+        counters.add(to: .dialogLimitReached)
+        return .unavailable(retryAfter: 30)
+      }
+    }
+    return nil
+  }
+
+  /// G1, G2: in a dialog a token of ours, a dialog we know or an allowed source; outside an allowed source.
+  func mayUseProxy(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
+  ) -> Bool {
+    if message.to.hasTag || message.method == .ack || message.method == .cancel {
+      if plan.token != nil { return true }
+      if message.to.hasTag, findDialog(message, bytes) != nil { return true }
+    }
+    let source = arrival.flow.remote.ip.canonical
+    return configuration.allowed.contains { $0.contains(source) }
+  }
+}

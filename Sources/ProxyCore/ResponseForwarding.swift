@@ -1,0 +1,135 @@
+// RFC 3261 section 16.7 as changed by RFC 6026 and RFC 4320: a response goes upstream (B69–B89).
+//
+// Left open: what becomes of a lone 503. A 500 of our own goes upstream (B80), with no Retry-After, because
+// what is down is one next hop and not this proxy.
+
+import CallState
+import PagedStorage
+import SIPSyntax
+import SIPTransactions
+import SessionTimers
+import Timekeeping
+
+extension ProxyEngine {
+  /// 101–199 to an INVITE: forwarded at once while there is no final response (B73, B75).
+  mutating func forwardProvisional(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ server: UInt32, _ now: MonotonicInstant,
+    _ bench: inout Workbench, into outbox: inout Outbox
+  ) {
+    guard case .invite(var machine) = servers.slab[server].machine,
+      case .send = machine.sendProvisional(at: now)
+    else {
+      counters.add(to: .droppedLateResponse)
+      return
+    }
+    servers.slab[server].machine = .invite(machine)
+    servers.rearm(server)
+    guard let start = sendUpstream(message, bytes, server, nil, &bench, into: &outbox) else { return }
+    keepResponse(of: server, outbox.bytes.bytes.span, from: start)
+    trackProvisional(message, bytes, of: server, at: now)
+  }
+
+  /// Every 2xx to an INVITE: forwarded at once, each judged on its own (B73, B74, C21, C30, A74, A75).
+  mutating func forwardSuccess(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ client: UInt32, _ now: MonotonicInstant,
+    _ bench: inout Workbench, into outbox: inout Outbox
+  ) {
+    guard let server = server(of: client) else {
+      counters.add(to: .droppedLateResponse)  // B85
+      return
+    }
+    guard case .invite(var machine) = servers.slab[server].machine, case .send = machine.sendSuccess(at: now)
+    else {
+      counters.add(to: .droppedLateResponse)
+      return
+    }
+    servers.slab[server].machine = .invite(machine)
+    let decision = decideRefreshResponse(message, bytes, of: server)
+    guard sendUpstream(message, bytes, server, decision, &bench, into: &outbox) != nil else { return }
+    servers.slab[server].flags.insert(.succeeded)
+    conclude(server)
+    servers.rearm(server)
+    trackSuccess(message, bytes, decision, of: server, at: now)
+    releaseRefresh(of: server, at: now)
+    // Answered: nobody can ask for the request or a provisional response again.
+    forgetResponse(of: server)
+    clients.slab[client].flags.insert(.concluded)
+    forgetRequest(of: client)
+  }
+
+  /// The final response of a branch that is not a 2xx to INVITE. With one branch it is the best one (B77, B78).
+  mutating func takeFinal(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ client: UInt32, _ server: UInt32,
+    _ now: MonotonicInstant, _ bench: inout Workbench, into outbox: inout Outbox
+  ) {
+    guard !servers.slab[server].flags.contains(.concluded) else {
+      counters.add(to: .droppedLateResponse)
+      return
+    }
+    let isInvite = servers.slab[server].method == .invite
+    if message.status == 408, !isInvite {  // C47: the 408 ends here.
+      counters.add(to: .droppedTimeoutOfNonInvite)
+      abandon(server, at: now)
+      return
+    }
+    let isRefresh = servers.slab[server].flags.contains(.refresh)
+    if message.status == 503 {  // B80
+      answer(server, with: .serverError, at: now, &bench, into: &outbox)
+    } else {
+      let decision = isRefresh ? decideRefreshResponse(message, bytes, of: server) : nil
+      if let start = sendUpstream(message, bytes, server, decision, &bench, into: &outbox) {
+        settle(server, status: message.status, at: now)
+        rememberAnswerTag(message, bytes, of: server)
+        keepResponse(of: server, outbox.bytes.bytes.span, from: start)
+        if let decision, message.status < 300 {
+          trackSuccess(message, bytes, decision, of: server, at: now)
+        }
+      }
+      conclude(server)
+    }
+    trackFinal(status: message.status, of: server, at: now)
+    if isInvite { endEarlyDialogs(of: server, cause: .setupFailed, at: now) }
+    releaseRefresh(of: server, at: now)
+    servers.rearm(server)
+  }
+
+  /// A non-INVITE that got no answer: nothing goes upstream, the transaction ends (B79, C39).
+  mutating func abandon(_ server: UInt32, at now: MonotonicInstant) {
+    trackFinal(status: 408, of: server, at: now)
+    closeServer(server, at: now)
+  }
+
+  /// Writes the response without our Via and addresses it as the server transaction says (B69, B84, G4).
+  /// Nil when it may not be sent.
+  private mutating func sendUpstream(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ server: UInt32, _ decision: ResponseDecision?,
+    _ bench: inout Workbench, into outbox: inout Outbox
+  ) -> Int? {
+    var vias = ListCursor(.via, in: message)
+    guard let ours = vias.next(message, bytes), let next = vias.next(message, bytes),
+      !isForbidden(next.value, bytes)
+    else {
+      counters.add(to: .droppedUnsendableResponse)
+      return nil
+    }
+    bench.edits.removeAll()
+    bench.edits.delete(ours.removal)
+    if let decision { addSessionTimerEdits(decision, message, bytes, to: &bench.edits) }
+    let start = outbox.bytes.count
+    bench.edits.apply(to: bytes, upTo: message.messageEnd, into: &outbox.bytes)
+    guard outbox.bytes.count - start <= Self.largestDatagram else {
+      outbox.bytes.truncate(to: start)
+      counters.add(to: .droppedUnsendableResponse)
+      return nil
+    }
+    outbox.finish(from: start, over: servers.slab[server].replies)
+    counters.add(to: .responsesForwarded)
+    return start
+  }
+
+  /// B89: the next Via names a broadcast, multicast or unspecified address.
+  private func isForbidden(_ via: ByteRange, _ bytes: Span<UInt8>) -> Bool {
+    guard let ip = parseVia(bytes, via)?.hostAddress else { return false }
+    return ip.isBroadcast || ip.isMulticast || ip.isUnspecified
+  }
+}
