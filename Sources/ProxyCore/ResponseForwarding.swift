@@ -93,10 +93,12 @@ extension ProxyEngine {
     servers.rearm(server)
   }
 
-  /// A non-INVITE that got no answer: nothing goes upstream, the transaction ends (B79, C39).
+  /// A non-INVITE that got no answer: nothing goes upstream (B79, C39). Its transaction absorbs
+  /// retransmissions until the machine ends it.
   mutating func abandon(_ server: UInt32, at now: MonotonicInstant) {
     trackFinal(status: 408, of: server, at: now)
-    closeServer(server, at: now)
+    conclude(server)
+    releaseRefresh(of: server, at: now)
   }
 
   /// Writes the response without our Via and addresses it as the server transaction says (B69, B84, G4).
