@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from .wire import UserAgent  # noqa: F401  (the type of caller and callee)
+from .wire import Message
 
 _serial = itertools.count(1)
 
@@ -67,19 +67,48 @@ class Call:
         self.in_dialog("ACK", by, cseq=self.cseq[by])
         return self.agents(by)[1].request("ACK")
 
+    def _seen(self, agent, sent, within=3.0):
+        """The request `sent` as it arrived at `agent`."""
+        return agent.receive(
+            lambda m: m.is_request and m.get("Call-ID") == self.call_id and m.get("CSeq") == sent.get("CSeq"),
+            sent.get("CSeq"), within)
+
+    def _final(self, agent, sent, within=3.0):
+        """The final response to `sent` at its sender."""
+        return agent.receive(
+            lambda m: (m.status or 0) >= 200 and m.get("Call-ID") == self.call_id and m.get("CSeq") == sent.get("CSeq"),
+            f"a final to {sent.get('CSeq')}", within)
+
     def refresh(self, method, by="caller", headers=(), answer_headers=(), status=200, reason="OK"):
-        """A re-INVITE or UPDATE; returns (request as the other side saw it, final response as the sender saw it)."""
+        """A request within the dialog, usually a re-INVITE or UPDATE, and its answer.
+
+        Returns (request as the other side saw it, final response as the sender saw it).
+        """
         sender, receiver = self.agents(by)
-        self.in_dialog(method, by, headers=headers)
-        request = receiver.request(method)
+        sent = Message(self.in_dialog(method, by, headers=headers))
+        request = self._seen(receiver, sent)
         receiver.answer(request, status, reason, answer_headers)
-        response = sender.final(method)
+        response = self._final(sender, sent)
         if method == "INVITE" and status < 300:
             self.acknowledge(by)
+        elif method == "INVITE":
+            ack = sender.compose(
+                "ACK", sent.uri, self.call_id, sent.get("From"), response.get("To"), sent.get("CSeq").split()[0],
+                routes=self.routes[by], branch=sent.branch())
+            sender.send(ack, self.proxy.address)
+            receiver.request("ACK")
         return request, response
+
+    def refused(self, method, by="caller", headers=()):
+        """A request within the dialog that the proxy itself answers; returns the response."""
+        sender, _ = self.agents(by)
+        return self._final(sender, Message(self.in_dialog(method, by, headers=headers)))
 
     def hang_up(self, by="caller"):
         sender, receiver = self.agents(by)
-        self.in_dialog("BYE", by)
-        receiver.answer(receiver.request("BYE"), 200, "OK")
-        return sender.response(200, "BYE")
+        sent = Message(self.in_dialog("BYE", by))
+        receiver.answer(self._seen(receiver, sent), 200, "OK")
+        response = self._final(sender, sent)
+        if response.status != 200:
+            raise AssertionError(f"BYE got {response.status}")
+        return response

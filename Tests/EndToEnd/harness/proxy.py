@@ -87,6 +87,8 @@ class Proxy:
             connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read().decode("utf-8")
+        except OSError as problem:
+            raise AssertionError(f"GET {path}: {problem}") from problem
         finally:
             connection.close()
 

@@ -130,14 +130,14 @@ class UserAgent:
         return self.receive(lambda m: (m.status or 0) >= 200 and m.method == method, f"a final to {method}", within)
 
     def silence(self, seconds, besides=lambda message: False):
-        """Fails when anything arrives in `seconds` that `besides` does not excuse."""
+        """Fails when anything but 100 Trying arrives in `seconds` that `besides` does not excuse."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             message = self._read(deadline)
             if message is not None:
                 self._waiting.append(message)
         for message in self._waiting:
-            if not besides(message):
+            if message.status != 100 and not besides(message):
                 raise AssertionError(f"{self.name} got what nobody should have sent:\n{message}")
 
     def compose(self, method, uri, call_id, from_value, to_value, cseq, headers=(), routes=(), body=b"", branch=None,

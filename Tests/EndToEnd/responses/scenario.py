@@ -1,0 +1,156 @@
+"""RFC 3261 §16.7 with RFC 6026 and RFC 4320: which responses pass, and how."""
+
+import time
+
+from harness.call import Call
+from harness.suite import expect, expect_equal, scenario
+
+FROM, TO = "<sip:a@example.invalid>;tag=a", "<sip:b@example.invalid>"
+
+
+def peers(stage, *flags):
+    return stage.proxy(*flags), stage.user_agent("caller"), stage.user_agent("callee")
+
+
+@scenario("a stray response is never forwarded")
+def stray(stage):
+    """B67, B69, B70, D25, D26, G3: unknown branch, foreign top Via, only one Via: silence in every direction."""
+    proxy, victim, sender = peers(stage)
+    rest = f"From: {FROM}\r\nTo: {TO};tag=b\r\nCall-ID: stray@x\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+    second = f"Via: SIP/2.0/UDP {victim.hostport};branch=z9hG4bK-v\r\n"
+    for top in (f"Via: SIP/2.0/UDP {proxy.hostport};branch=z9hG4bK-guess\r\n",
+                "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-other\r\n", ""):
+        for status in ("200 OK", "180 Ringing", "486 Busy Here"):
+            sender.send(f"SIP/2.0 {status}\r\n{top}{second}{rest}", proxy.address)
+    victim.silence(0.5)
+    sender.silence(0.1)
+
+
+@scenario("provisional responses pass at once, 100 never")
+def provisional(stage):
+    """A68, B72, B73, B82, B83, C16: the callee's 100 stops at the proxy; 180 and 183 keep their To tags."""
+    proxy, caller, callee = peers(stage)
+    call = Call(proxy, caller, callee)
+    call.send_invite(["Supported: timer"])
+    invite = callee.request("INVITE")
+    callee.answer(invite, 100, "Trying from afar")
+    for status, tag in ((180, "t1"), (183, "t2"), (199, "t3")):
+        callee.answer(invite, status, "Early", tag=tag)
+        seen = caller.response(status)
+        expect_equal(seen.tag("To"), tag, f"To tag of {status}")
+        expect_equal(seen.all("Session-Expires") + seen.all("Require"), [], f"nothing inserted in {status}")
+    callee.answer(invite, 480, "Gone", tag="t1")
+    expect_equal(caller.response(480).tag("To"), "t1", "To tag of 480")
+    trying = [data for what, _, data in caller.log if what == "received" and data.startswith(b"SIP/2.0 100 ")]
+    expect(all(b"from afar" not in data for data in trying), "the callee's 100 was not forwarded")
+
+
+@scenario("100 comes within 200 ms unless something better does")
+def trying(stage):
+    """C26, B83: at once is too early when the callee rings at once; late is later than 200 ms."""
+    proxy, caller, callee = peers(stage)
+    Call(proxy, caller, callee).send_invite(["Timestamp: 54"])
+    started = time.monotonic()
+    callee.request("INVITE")
+    seen = caller.response(100, within=1)
+    took = time.monotonic() - started
+    expect(took < 0.25, f"100 after {took:.3f} s")
+    expect_equal(seen.tag("To"), None, "To tag of 100")
+    expect((seen.get("Timestamp") or "").startswith("54"), "Timestamp is copied")
+
+
+@scenario("a lone 503 becomes 500, other finals pass as they are")
+def finals(stage):
+    """A60, A67, B80, B81, B88, G27: 3xx is not followed, challenges and the Min-SE of a 422 are not touched."""
+    proxy, caller, callee = peers(stage)
+    for status, wanted, headers in (
+        (503, 500, ["Retry-After: 5"]), (302, 302, ["Contact: <sip:other@127.0.0.1:9>"]), (422, 422, ["Min-SE: 3600"]),
+        (401, 401, ['WWW-Authenticate: Digest realm="b", nonce="1,2"', 'WWW-Authenticate: Digest realm="a", nonce="3"']),
+        (407, 407, ['Proxy-Authenticate: Digest realm="x", nonce="y"']), (600, 600, []), (699, 699, []),
+    ):
+        call = Call(proxy, caller, callee)
+        call.send_invite(["Supported: timer"])
+        invite = callee.request("INVITE")
+        callee.answer(invite, status, "Final", headers, tag="b")
+        seen = caller.final("INVITE")
+        expect_equal(seen.status, wanted, f"the caller's answer to {status}")
+        callee.request("ACK")
+        if wanted == status:
+            for header in headers:
+                name = header.split(":")[0]
+                expect_equal([f"{name}: {v}" for v in seen.all(name)], [h for h in headers if h.startswith(name)], name)
+        caller.send(
+            caller.compose("ACK", callee.uri, call.call_id, call.party("caller"), seen.get("To"), 1,
+                           branch=seen.branch()), proxy.address)
+    expect_equal(proxy.counts(), {"active": 0, "early": 0, "timed": 0, "untimed": 0}, "counters")
+
+
+@scenario("after a 2xx only further 2xx pass")
+def after_success(stage):
+    """A75, B74, B75, C20, C21, C24, C28: repeated and forked 2xx are forwarded, a late 180 or 486 is not."""
+    proxy, caller, callee = peers(stage)
+    call = Call(proxy, caller, callee)
+    call.send_invite(["Supported: timer"])
+    invite = callee.request("INVITE")
+    callee.answer(invite, 200, "OK", tag="b1")
+    first = caller.response(200)
+    callee.answer(invite, 200, "OK", tag="b1")
+    expect_equal(caller.response(200).raw, first.raw, "the repeated 2xx, byte for byte")
+    callee.answer(invite, 180, "Late", tag="b2")
+    callee.answer(invite, 486, "Late", tag="b3")
+    callee.answer(invite, 200, "OK", tag="b4")
+    expect_equal(caller.response(200).tag("To"), "b4", "a 2xx of another fork")
+    caller.silence(0.3)
+    expect_equal(proxy.count(), 2, "dialogs: one for each fork")
+
+
+@scenario("a request that nobody answers: 408 to INVITE, silence to the rest")
+def unanswered(stage):
+    """B5, B79, C2, C6, C39, C44, C45, C47: with T1 = 100 ms; a non-INVITE gets its 100 after 7 T1 and never 408."""
+    proxy, caller, callee = peers(stage, "--t1", "100")
+    asker = stage.user_agent("asker")
+    started = time.monotonic()
+    Call(proxy, caller, callee).send_invite()
+    asker.send(asker.compose("OPTIONS", callee.uri, "silent@x", FROM, TO, 1), proxy.address)
+    asker.response(100, "OPTIONS", within=2)
+    took = time.monotonic() - started
+    expect(0.65 <= took <= 1.2, f"100 to OPTIONS after {took:.2f} s, not 0.7")
+    final = caller.final("INVITE", within=9)
+    took = time.monotonic() - started
+    expect_equal(final.status, 408, "the answer to INVITE")
+    expect(6.0 <= took <= 8.0, f"408 after {took:.1f} s, not 6.4")
+    asker.silence(1.5)
+    late = callee.request("OPTIONS")
+    callee.answer(late, 200, "Too late")
+    asker.silence(0.3)  # B68: its server transaction is over, or has nothing to hear any more
+
+
+@scenario("a callee that cannot be reached is answered for")
+def unreachable(stage):
+    """B93, D23, D24: a closed port is a transport error or a timeout, never a hang; the proxy goes on."""
+    proxy, caller, callee = peers(stage, "--t1", "50")
+    port = stage.port()
+    caller.send(
+        caller.compose("INVITE", f"sip:x@127.0.0.1:{port}", "closed@x", FROM, TO, 1), proxy.address)
+    expect(caller.final("INVITE", within=6).status in (408, 500, 503), "a final response")
+    Call(proxy, caller, callee).set_up().hang_up()
+
+
+@scenario("the Reason of a CANCEL is passed on")
+def reason(stage):
+    """B97, B104: our CANCEL tells the callee why."""
+    proxy, caller, callee = peers(stage)
+    call = Call(proxy, caller, callee)
+    call.send_invite(branch="z9hG4bK-reason")
+    invite = callee.request("INVITE")
+    callee.answer(invite, 180, "Ringing", tag="b")
+    caller.response(180)
+    caller.send(
+        caller.compose("CANCEL", callee.uri, call.call_id, call.party("caller"), call.party("callee", False), 1,
+                       ["Reason: SIP;cause=200;text=\"elsewhere\""], branch="z9hG4bK-reason"), proxy.address)
+    seen = callee.request("CANCEL")
+    expect_equal(seen.get("Reason"), 'SIP;cause=200;text="elsewhere"', "Reason")
+    callee.answer(seen, 200, "OK", tag="b")
+    callee.answer(invite, 200, "The race is lost", tag="b")
+    expect_equal(caller.final("INVITE").status, 200, "a 2xx that won the race (B101, F12)")
+    expect_equal(proxy.count(), 1, "the dialog of the 2xx")
