@@ -35,6 +35,7 @@ struct ProxyEngine: ~Copyable {
 
   var own: OwnAddresses
   var sources: SourceAddressCache
+  var shares: SourceShares
   var servers: ServerTransactionTable
   var clients: ClientTransactionTable
   /// Octets that transactions keep: forwarded requests, responses to repeat.
@@ -58,6 +59,7 @@ struct ProxyEngine: ~Copyable {
       listeners: configuration.listeners, names: configuration.ownNames,
       localAddresses: configuration.localAddresses)
     sources = SourceAddressCache(asking: environment.sourceAddress)
+    shares = SourceShares(key: environment.processKey)
     servers = ServerTransactionTable(pages: environment.pages, startingAt: now)
     clients = ClientTransactionTable(pages: environment.pages, startingAt: now)
     arena = ByteArena(pages: environment.pages)

@@ -105,7 +105,7 @@ extension ProxyEngine {
       counters.add(to: .refusedWhileDraining)
       return .unavailable(retryAfter: 10)
     }
-    if configuration.maxTransactions > 0, servers.count >= configuration.maxTransactions {
+    guard hasRoom(for: arrival.flow.remote.ip) else {
       counters.add(to: .transactionLimitReached)
       return .unavailable(retryAfter: 5)
     }
@@ -118,6 +118,17 @@ extension ProxyEngine {
     }
     return nil
   }
+
+  /// C56: room for one more transaction, in number, in octets kept, and in this source's share of both.
+  private func hasRoom(for source: IPAddress) -> Bool {
+    let limit = configuration.maxTransactions
+    guard limit > 0 else { return true }
+    return arena.storedBytes / Self.octetsPerTransaction < limit
+      && shares.admits(source, total: servers.count, limit: limit)
+  }
+
+  /// Octets that a transaction may keep on average when all that are allowed exist.
+  private static var octetsPerTransaction: Int { 4096 }
 
   /// G1, G2: in a dialog a token of ours, a dialog we know or an allowed source; outside an allowed source.
   func mayUseProxy(

@@ -38,6 +38,7 @@ extension ProxyEngine {
       return nil
     }
     if !concluded { openServers += 1 }
+    shares.add(record.replies.remote.ip)
     counters.add(to: message.method == .invite ? .inviteServerTransactions : .nonInviteServerTransactions)
     return id
   }
@@ -81,6 +82,7 @@ extension ProxyEngine {
     releaseRefresh(of: record, at: now)
     endEarlyDialogs(of: server, cause: .earlyTimeout, at: now)
     arena.free(record.response)
+    shares.remove(record.replies.remote.ip)
     servers.remove(server)
   }
 
