@@ -6,7 +6,7 @@ from harness.suite import expect, expect_equal, scenario
 
 @scenario("a source outside --allow gets 403, once, and nothing is forwarded")
 def refused(stage):
-    """G1, G5, G8: no transaction is kept, so nothing is retransmitted; the callee hears nothing."""
+    """G1, G5, G6, G8: no transaction is kept, so nothing is retransmitted; the callee hears nothing."""
     proxy = stage.proxy("--allow", "192.0.2.0/24")
     caller, callee = stage.user_agent("caller"), stage.user_agent("callee")
     call = Call(proxy, caller, callee)
@@ -18,7 +18,7 @@ def refused(stage):
     callee.silence(0.1)
     caller.send(sent, proxy.address)
     again = caller.final("INVITE")
-    expect_equal(again.tag("To"), answer.tag("To"), "the To tag of a repeated refusal (G6)")
+    expect_equal(again.tag("To"), answer.tag("To"), "the To tag of a repeated refusal")
     expect_equal(proxy.counts(), {"active": 0, "early": 0, "timed": 0, "untimed": 0}, "counters")
 
 

@@ -21,7 +21,7 @@ BODY = b"v=0\r\n\x00\xff binary\r\n\r\nmore"
 
 @scenario("every byte that no rule touches is the same on the other side")
 def untouched(stage):
-    """B8, B10, B43, B66, E8, E10, E13, E15, E16, E17, D37: only Via, Max-Forwards, Record-Route and Session-Expires."""
+    """A68, A80, B8, B10, B43, B63, B66, B84, E8, E10, E13, E15, E16, E17, D37: only Via, Max-Forwards, Record-Route and Session-Expires."""
     proxy = stage.proxy()
     caller, callee = stage.user_agent("caller"), stage.user_agent("callee")
     sent = caller.compose(
@@ -43,7 +43,23 @@ def untouched(stage):
     answer = callee.answer(seen, 183, "Odd \u00e9 Progress", [*ODD, "Session-Expires: 5", "Min-SE: 1"], tag="b")
     received = caller.response(183)
     without_ours = re.sub(rb"Via: [^\r]*\r\n", b"", answer, count=1)
-    expect_equal(received.raw, without_ours, "the response: our Via gone and nothing else (A68, A80, B84)")
+    expect_equal(received.raw, without_ours, "the response: our Via gone and nothing else")
+
+
+@scenario("a request whose interval was changed is otherwise the same")
+def one_value(stage):
+    """A14, A100, B66: what an Identity or a signed body covers stays."""
+    proxy = stage.proxy()
+    caller, callee = stage.user_agent("caller"), stage.user_agent("callee")
+    headers = [
+        "Supported: timer", "Session-Expires: 4000;refresher=uac;p=1", "Min-SE: 90;q", "Date: Sun, 22 Nov 2026 18:00:00 GMT",
+        "Identity: abc.def.ghi;info=<https://x.test>"]
+    sent = caller.compose("UPDATE", callee.uri, "identity@x", "<sip:a@x.test>;tag=a", "<sip:b@x.test>;tag=b", 3, headers, body=BODY)
+    caller.send(sent, proxy.address)
+    seen = callee.request("UPDATE")
+    kept = [line for line in seen.raw.split(b"\r\n") if not re.match(rb"Via|Max-Forwards|Max-Breadth|Record-Route", line)]
+    wanted = sent.replace(b"Session-Expires: 4000;", b"Session-Expires: 1800;").split(b"\r\n")
+    expect_equal(kept, [line for line in wanted if not re.match(rb"Via|Max-Forwards", line)], "all but our own rows")
 
 
 @scenario("other methods carry the timer's fields through unread")

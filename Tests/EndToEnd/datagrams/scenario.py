@@ -39,7 +39,7 @@ def where(stage):
 
 @scenario("the answer leaves from the socket the request came to")
 def same_socket(stage):
-    """D20: symmetric, as a NAT needs it."""
+    """D9, D20: symmetric, as a NAT needs it."""
     proxy, sender, callee = peers(stage)
     sender.send(options(sender, f"sip:{proxy.hostport}", "same@x"), proxy.address)
     expect_equal(sender.response(200).source[:2], proxy.address, "source of the answer")
@@ -65,7 +65,7 @@ def framing(stage):
 
 @scenario("large datagrams pass whole")
 def large(stage):
-    """D5, D6, E42: 60,000 bytes in and out (the size rule switched off); a response that large, too."""
+    """D5, D6, D7, E42: 60,000 bytes in and out (the size rule switched off); a response that large, too."""
     proxy, sender, callee = peers(stage, "--udp-mtu", "65535")
     body = bytes(range(256)) * 230
     sender.send(sender.compose("MESSAGE", callee.uri, "large@x", FROM, TO, 1, body=body), proxy.address)

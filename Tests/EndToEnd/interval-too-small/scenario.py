@@ -23,7 +23,7 @@ def too_small(stage):
 
 @scenario("a caller without timer support is raised instead, never refused")
 def without_support(stage):
-    """A33, A34, A35, A98: Min-SE and Session-Expires are raised; never 422 without `Supported: timer`."""
+    """A14, A33, A34, A35, A98: Min-SE and Session-Expires are raised; never 422 without `Supported: timer`."""
     proxy = stage.proxy("--min-se", "600")
     caller, callee = stage.user_agent("caller"), stage.user_agent("callee")
     for sent, expires, minimum in (

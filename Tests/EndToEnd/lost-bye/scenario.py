@@ -12,7 +12,7 @@ def sleep_until(instant):
 
 @scenario("a dialog whose refresh never comes is reclaimed at 90 s, not before, and without a BYE", slow=True)
 def reclaimed(stage):
-    """A86, A87, A88, A89, A96: between 90 and 91 s after the 2xx; neither phone hears anything."""
+    """A86, A87, A88, A89, A96, F32: between 90 and 91 s after the 2xx; neither phone hears anything."""
     proxy = stage.proxy()
     caller, callee = stage.user_agent("caller"), stage.user_agent("callee")
     timer = ["Supported: timer", "Session-Expires: 90"]

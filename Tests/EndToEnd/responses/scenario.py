@@ -154,3 +154,65 @@ def reason(stage):
     callee.answer(invite, 200, "The race is lost", tag="b")
     expect_equal(caller.final("INVITE").status, 200, "a 2xx that won the race (B101, F12)")
     expect_equal(proxy.count(), 1, "the dialog of the 2xx")
+
+
+@scenario("a cancelled branch that never answers does not hang")
+def cancelled_silence(stage):
+    """B24, B92: 64*T1 after our CANCEL the caller gets its final; Proxy-Require in CANCEL is not looked at."""
+    proxy, caller, callee = peers(stage, "--t1", "50")
+    call = Call(proxy, caller, callee)
+    call.send_invite(branch="z9hG4bK-hang")
+    callee.answer(callee.request("INVITE"), 180, "Ringing", tag="b")
+    caller.response(180)
+    caller.send(
+        caller.compose("CANCEL", callee.uri, call.call_id, call.party("caller"), call.party("callee", False), 1,
+                       ["Proxy-Require: teleport"], branch="z9hG4bK-hang"), proxy.address)
+    caller.response(200, "CANCEL")
+    cancel = callee.request("CANCEL")
+    expect_equal(cancel.all("Proxy-Require"), [], "Proxy-Require of our CANCEL")
+    callee.answer(cancel, 200, "OK", tag="b")
+    expect(caller.final("INVITE", within=5).status in (408, 487), "the caller's final response")
+    expect_equal(proxy.counts()["early"], 0, "early dialogs")
+
+
+@scenario("CANCEL of a request other than INVITE has no effect downstream")
+def cancel_of_message(stage):
+    """B100: answered 200, never challenged, not passed on."""
+    proxy, caller, callee = peers(stage)
+    for method in ("MESSAGE", "CANCEL"):
+        caller.send(
+            caller.compose(method, callee.uri, "cancel-m@x", FROM, TO, 1, branch="z9hG4bK-cancel-m"), proxy.address)
+    seen = callee.request("MESSAGE")
+    caller.response(200, "CANCEL")
+    callee.answer(seen, 200, "OK")
+    caller.response(200, "MESSAGE")
+    callee.silence(0.2)
+
+
+@scenario("a response must name the method of its request")
+def other_method(stage):
+    """C48, B70: the right branch with another CSeq method matches nothing."""
+    proxy, caller, callee = peers(stage)
+    caller.send(caller.compose("MESSAGE", callee.uri, "method@x", FROM, TO, 1), proxy.address)
+    seen = callee.request("MESSAGE")
+    rows = "".join(f"Via: {value}\r\n" for value in seen.all("Via"))
+    rest = f"From: {FROM}\r\nTo: {TO};tag=b\r\nCall-ID: method@x\r\nContent-Length: 0\r\n"
+    callee.send(f"SIP/2.0 200 OK\r\n{rows}{rest}CSeq: 1 OPTIONS\r\n\r\n", proxy.address)
+    caller.silence(0.3)
+    callee.answer(seen, 200, "OK")
+    caller.response(200, "MESSAGE")
+
+
+@scenario("an unknown transport below the top Via and a bare branch cookie do no harm")
+def odd_vias(stage):
+    """B22, C53, D16: FOO is somebody else's business; `z9hG4bK` alone is refused or matched the old way."""
+    proxy, caller, callee = peers(stage)
+    message = caller.compose("MESSAGE", callee.uri, "via@x", FROM, TO, 1)
+    head, tail = message.split(b"Max-Forwards", 1)
+    caller.send(head + b"Via: SIP/2.0/FOO weird.invalid:1;x;branch=z9hG4bKlow\r\nMax-Forwards" + tail, proxy.address)
+    seen = callee.request("MESSAGE")
+    expect_equal(len(seen.all("Via")), 3, "Via rows")
+    callee.answer(seen, 200, "OK")
+    expect_equal(len(caller.response(200).all("Via")), 2, "Via rows of the answer")
+    caller.send(caller.compose("MESSAGE", callee.uri, "bare@x", FROM, TO, 1, branch="z9hG4bK"), proxy.address)
+    caller.silence(0.2, besides=lambda m: m.status == 400)

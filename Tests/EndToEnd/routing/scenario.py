@@ -101,7 +101,7 @@ def max_forwards(stage):
 
 @scenario("a looped request is stopped by 482, a spiral is not")
 def loop(stage):
-    """B18, B19, B20, B22: the same request coming back is a loop; with another Request-URI it is not."""
+    """B18, B19, B20, B22, G7: the same request coming back is a loop; with another Request-URI it is not."""
     proxy, caller, mirror = peers(stage)
     caller.send(caller.compose("OPTIONS", mirror.uri + ";x=1", "loop@x", FROM, TO, 1), proxy.address)
     seen = mirror.request("OPTIONS")
@@ -136,7 +136,7 @@ def stateless(stage):
 
 @scenario("schemes we do not know are refused, unfit next hops too")
 def unfit(stage):
-    """B11, B12, E5, G9: 416 for tel; never routed by To; broadcast, multicast and unspecified are no next hops."""
+    """B11, B12, D10, E5, G9: 416 for tel; never routed by To; broadcast, multicast and unspecified are no next hops."""
     proxy, caller, callee = peers(stage)
     for number, (uri, accepted) in enumerate((
         ("tel:+15550100", {416}), ("mailto:a@example.invalid", {416}), ("<sip:a@127.0.0.1>", {400}),
@@ -161,3 +161,30 @@ def parameters(stage):
     routes = [f"<sip:{callee.hostport};lr>"]
     caller.send(caller.compose("OPTIONS", "sip:x@y.invalid", "param-2@x", FROM, TO, 1, routes=routes), proxy.address)
     expect_equal(callee.request("OPTIONS").all("Route"), routes, "a Route that is not us")
+
+
+@scenario("maddr of ours is stripped on our own port and followed to another")
+def maddr(stage):
+    """B29, B30, B37: `sip:x@name;maddr=us` on our port loses maddr and port; on another port it is the target."""
+    proxy, caller, callee = peers(stage)
+    uri = f"sip:x@nowhere.invalid:{callee.port};maddr=127.0.0.1"
+    caller.send(caller.compose("OPTIONS", uri, "maddr-1@x", FROM, TO, 1), proxy.address)
+    expect_equal(callee.request("OPTIONS").uri, uri, "Request-URI with another port")
+    uri = f"sip:x@nowhere.invalid:{proxy.port};maddr=127.0.0.1;transport=udp;keep=1"
+    routes = [f"<sip:{callee.hostport};lr>"]
+    caller.send(caller.compose("OPTIONS", uri, "maddr-2@x", FROM, TO, 1, routes=routes), proxy.address)
+    expect_equal(
+        callee.receive(lambda m: m.get("Call-ID") == "maddr-2@x", "OPTIONS").uri, "sip:x@nowhere.invalid;keep=1",
+        "Request-URI with our port")
+
+
+@scenario("the same request by two ways is no error at a proxy")
+def merged(stage):
+    """B6, C49: no 482; two branches are two transactions."""
+    proxy, caller, callee = peers(stage)
+    for number in (1, 2):
+        caller.send(
+            caller.compose("MESSAGE", callee.uri, "merged@x", FROM, TO, 1, branch=f"z9hG4bK-merged{number}"), proxy.address)
+        seen = callee.request("MESSAGE")
+        callee.answer(seen, 200, "OK")
+        caller.response(200)
