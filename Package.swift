@@ -44,19 +44,21 @@ let package = Package(
     pure(
       "ProxyCore",
       ["CallState", "PagedStorage", "SessionTimers", "SIPSyntax", "SIPTransactions", "Timekeeping"]),
-    pure("AdminHTTP", ["CallState", "ProxyCore", "Timekeeping"]),
+    pure("AdminHTTP", ["CallState", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"]),
 
     // Edge: the only targets that know libevent and the operating system.
     .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
     .target(name: "CSystemShims"),
     .target(
       name: "EventIO",
-      dependencies: ["AdminHTTP", "CLibevent", "CSystemShims", "ProxyCore", "SIPSyntax", "Timekeeping"],
+      dependencies: [
+        "AdminHTTP", "CLibevent", "CSystemShims", "PagedStorage", "ProxyCore", "SIPSyntax", "Timekeeping",
+      ],
       swiftSettings: hotPath),
     .target(
       name: "CallkeeperCommand",
       dependencies: [
-        "AdminHTTP", "CallState", "EventIO", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping",
+        "AdminHTTP", "EventIO", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -76,9 +78,13 @@ let package = Package(
     tests("SIPTransactions", ["SIPTransactions", "Timekeeping"]),
     tests("CallState", ["CallState", "PagedStorage", "SessionTimers", "SIPSyntax", "Timekeeping"]),
     tests("ProxyCore", ["ProxyCore", "ProxySimulation", "CallState", "SIPSyntax", "Timekeeping"]),
-    tests("AdminHTTP", ["AdminHTTP", "ProxyCore", "ProxySimulation", "Timekeeping"]),
-    tests("EventIO", ["EventIO", "ProxyCore", "SIPSyntax", "Timekeeping"]),
-    tests("CallkeeperCommand", ["CallkeeperCommand", "ProxyCore"]),
+    tests(
+      "AdminHTTP",
+      ["AdminHTTP", "CallState", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"]),
+    tests(
+      "EventIO",
+      ["AdminHTTP", "EventIO", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"]),
+    tests("CallkeeperCommand", ["CallkeeperCommand", "EventIO", "ProxyCore", "SIPSyntax", "Timekeeping"]),
     tests("ProxySimulation", ["ProxySimulation", "ProxyCore"]),
   ]
 )

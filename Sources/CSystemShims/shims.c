@@ -1,1 +1,304 @@
+#define _GNU_SOURCE
 #include "shims.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+// Room for either family's packet information, aligned as the kernel wants it.
+union control {
+  struct cmsghdr align;
+  char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+static uint64_t load64(const uint8_t *bytes) {
+  uint64_t value = 0;
+  for (int i = 0; i < 8; i++) value = value << 8 | bytes[i];
+  return value;
+}
+
+static void store64(uint8_t *bytes, uint64_t value) {
+  for (int i = 7; i >= 0; i--, value >>= 8) bytes[i] = (uint8_t)value;
+}
+
+static void from_in6(struct ck_endpoint *to, const struct in6_addr *ip) {
+  to->family = 6;
+  to->high = load64(ip->s6_addr);
+  to->low = load64(ip->s6_addr + 8);
+}
+
+static void to_in6(struct in6_addr *to, const struct ck_endpoint *from) {
+  store64(to->s6_addr, from->high);
+  store64(to->s6_addr + 8, from->low);
+}
+
+static struct ck_endpoint from_sockaddr(const struct sockaddr *from) {
+  struct ck_endpoint to = {0};
+  if (from->sa_family == AF_INET) {
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+    to.family = 4;
+    to.low = ntohl(v4->sin_addr.s_addr);
+    to.port = ntohs(v4->sin_port);
+  } else if (from->sa_family == AF_INET6) {
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+    from_in6(&to, &v6->sin6_addr);
+    to.port = ntohs(v6->sin6_port);
+    to.scope = v6->sin6_scope_id;
+  }
+  return to;
+}
+
+static socklen_t to_sockaddr(const struct ck_endpoint *from, struct sockaddr_storage *to) {
+  if (from->family == 4) {
+    struct sockaddr_in *v4 = (struct sockaddr_in *)to;
+    *v4 = (struct sockaddr_in){.sin_family = AF_INET,
+                               .sin_port = htons(from->port),
+                               .sin_addr.s_addr = htonl((uint32_t)from->low)};
+    return sizeof *v4;
+  }
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
+  *v6 = (struct sockaddr_in6){
+      .sin6_family = AF_INET6, .sin6_port = htons(from->port), .sin6_scope_id = from->scope};
+  to_in6(&v6->sin6_addr, from);
+  return sizeof *v6;
+}
+
+static struct ck_endpoint destination(struct msghdr *message) {
+  struct ck_endpoint local = {0};
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+      struct in_pktinfo info;
+      memcpy(&info, CMSG_DATA(c), sizeof info);
+      // The local address even when the datagram went to a group or to everybody.
+      local.family = 4;
+      local.low = ntohl(info.ipi_spec_dst.s_addr);
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+      struct in6_pktinfo info;
+      memcpy(&info, CMSG_DATA(c), sizeof info);
+      if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr)) continue;
+      from_in6(&local, &info.ipi6_addr);
+      if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) local.scope = info.ipi6_ifindex;
+    }
+  }
+  return local;
+}
+
+int ck_receive_batch(int socket, uint8_t *buffer, size_t slot, struct ck_receipt *receipts, unsigned count) {
+  struct mmsghdr messages[CK_BATCH];
+  struct iovec vectors[CK_BATCH];
+  struct sockaddr_storage remotes[CK_BATCH];
+  union control controls[CK_BATCH];
+  if (count > CK_BATCH) count = CK_BATCH;
+  for (unsigned i = 0; i < count; i++) {
+    vectors[i] = (struct iovec){.iov_base = buffer + i * slot, .iov_len = slot};
+    messages[i].msg_hdr = (struct msghdr){.msg_name = &remotes[i],
+                                          .msg_namelen = sizeof remotes[i],
+                                          .msg_iov = &vectors[i],
+                                          .msg_iovlen = 1,
+                                          .msg_control = &controls[i],
+                                          .msg_controllen = sizeof controls[i]};
+  }
+  int received = recvmmsg(socket, messages, count, MSG_DONTWAIT, NULL);
+  if (received < 0) return -errno;
+  for (int i = 0; i < received; i++) {
+    struct msghdr *header = &messages[i].msg_hdr;
+    receipts[i].remote = from_sockaddr((const struct sockaddr *)&remotes[i]);
+    receipts[i].local = destination(header);
+    receipts[i].length = messages[i].msg_len;
+    receipts[i].truncated = (header->msg_flags & MSG_TRUNC) != 0;
+  }
+  return received;
+}
+
+static void set_source(struct msghdr *message, union control *control, const struct ck_endpoint *local) {
+  struct cmsghdr *c = &control->align;
+  message->msg_control = control;
+  if (local->family == 4) {
+    struct in_pktinfo info = {.ipi_spec_dst.s_addr = htonl((uint32_t)local->low)};
+    message->msg_controllen = CMSG_SPACE(sizeof info);
+    *c = (struct cmsghdr){
+        .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO, .cmsg_len = CMSG_LEN(sizeof info)};
+    memcpy(CMSG_DATA(c), &info, sizeof info);
+  } else {
+    struct in6_pktinfo info = {.ipi6_ifindex = local->scope};
+    to_in6(&info.ipi6_addr, local);
+    message->msg_controllen = CMSG_SPACE(sizeof info);
+    *c = (struct cmsghdr){
+        .cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO, .cmsg_len = CMSG_LEN(sizeof info)};
+    memcpy(CMSG_DATA(c), &info, sizeof info);
+  }
+}
+
+int ck_send_batch(int socket, const uint8_t *buffer, const struct ck_departure *departures, unsigned count) {
+  struct mmsghdr messages[CK_BATCH];
+  struct iovec vectors[CK_BATCH];
+  struct sockaddr_storage remotes[CK_BATCH];
+  union control controls[CK_BATCH];
+  if (count > CK_BATCH) count = CK_BATCH;
+  for (unsigned i = 0; i < count; i++) {
+    const struct ck_departure *d = &departures[i];
+    vectors[i] = (struct iovec){.iov_base = (void *)(buffer + d->start), .iov_len = d->length};
+    messages[i].msg_hdr = (struct msghdr){.msg_name = &remotes[i],
+                                          .msg_namelen = to_sockaddr(&d->remote, &remotes[i]),
+                                          .msg_iov = &vectors[i],
+                                          .msg_iovlen = 1};
+    if (d->local.family) set_source(&messages[i].msg_hdr, &controls[i], &d->local);
+  }
+  int sent = sendmmsg(socket, messages, count, MSG_DONTWAIT);
+  return sent < 0 ? -errno : sent;
+}
+
+static int close_with(int socket, int error) {
+  close(socket);
+  return -error;
+}
+
+static int open_socket(const struct ck_endpoint *address, int type) {
+  int s = socket(address->family == 4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (s < 0) return -errno;
+  int on = 1;
+  // One family for each socket, so that 0.0.0.0 and [::] can be listened on side by side.
+  if (address->family == 6 && setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
+    return close_with(s, errno);
+  return s;
+}
+
+int ck_udp_open(const struct ck_endpoint *address, int shared, int wildcard) {
+  int s = open_socket(address, SOCK_DGRAM), on = 1;
+  if (s < 0) return s;
+  if (shared && setsockopt(s, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)) return close_with(s, errno);
+  if (wildcard) {
+    int failed = address->family == 4 ? setsockopt(s, IPPROTO_IP, IP_PKTINFO, &on, sizeof on)
+                                      : setsockopt(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+    if (failed) return close_with(s, errno);
+  }
+  struct sockaddr_storage name;
+  socklen_t length = to_sockaddr(address, &name);
+  if (bind(s, (struct sockaddr *)&name, length)) return close_with(s, errno);
+  return s;
+}
+
+int ck_set_receive_buffer(int socket, int bytes) {
+  // The first needs CAP_NET_ADMIN, the second stops at net.core.rmem_max.
+  if (setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes))
+    setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  int actual = 0;
+  socklen_t length = sizeof actual;
+  if (getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &actual, &length)) return -errno;
+  return actual / 2;  // The kernel counts its own overhead in the same number.
+}
+
+int ck_socket_name(int socket, struct ck_endpoint *address) {
+  struct sockaddr_storage name = {0};
+  socklen_t length = sizeof name;
+  if (getsockname(socket, (struct sockaddr *)&name, &length)) return -errno;
+  *address = from_sockaddr((const struct sockaddr *)&name);
+  return 0;
+}
+
+int ck_source_address(const struct ck_endpoint *peer, struct ck_endpoint *source) {
+  struct ck_endpoint target = *peer;
+  if (!target.port) target.port = 5060;
+  int s = open_socket(&target, SOCK_DGRAM);
+  if (s < 0) return s;
+  struct sockaddr_storage name;
+  socklen_t length = to_sockaddr(&target, &name);
+  int result = connect(s, (struct sockaddr *)&name, length) ? -errno : ck_socket_name(s, source);
+  close(s);
+  return result;
+}
+
+int ck_tcp_listen(const struct ck_endpoint *address) {
+  int s = open_socket(address, SOCK_STREAM), on = 1;
+  if (s < 0) return s;
+  struct sockaddr_storage name;
+  socklen_t length = to_sockaddr(address, &name);
+  if (setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(s, (struct sockaddr *)&name, length) ||
+      listen(s, 64))
+    return close_with(s, errno);
+  return s;
+}
+
+static int unix_name(const char *path, struct sockaddr_un *name) {
+  *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof name->sun_path) return -ENAMETOOLONG;
+  strcpy(name->sun_path, path);
+  return 0;
+}
+
+int ck_unix_listen(const char *path) {
+  struct sockaddr_un name;
+  int result = unix_name(path, &name);
+  if (result) return result;
+  int s = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (s < 0) return -errno;
+  // The mask makes the mode right from the first moment on, not only after a chmod.
+  mode_t mask = umask(0117);
+  int failed = bind(s, (struct sockaddr *)&name, sizeof name) ? errno : 0;
+  umask(mask);
+  if (failed) return close_with(s, failed);
+  if (listen(s, 64)) {
+    failed = errno;
+    unlink(path);
+    return close_with(s, failed);
+  }
+  return s;
+}
+
+int ck_unix_connect(const char *path, int seconds) {
+  struct sockaddr_un name;
+  int result = unix_name(path, &name);
+  if (result) return result;
+  int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (s < 0) return -errno;
+  struct timeval limit = {.tv_sec = seconds};
+  if (setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
+      setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) ||
+      connect(s, (struct sockaddr *)&name, sizeof name))
+    return close_with(s, errno);
+  return s;
+}
+
+int ck_resolve(const char *host, struct ck_endpoint *addresses, unsigned capacity) {
+  struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *list = NULL;
+  if (getaddrinfo(host, NULL, &hints, &list)) return 0;
+  unsigned count = 0;
+  for (struct addrinfo *i = list; i && count < capacity; i = i->ai_next) {
+    struct ck_endpoint address = from_sockaddr(i->ai_addr);
+    if (address.family) addresses[count++] = address;
+  }
+  freeaddrinfo(list);
+  return (int)count;
+}
+
+int ck_local_addresses(struct ck_endpoint *addresses, unsigned capacity) {
+  struct ifaddrs *list = NULL;
+  if (getifaddrs(&list)) return -errno;
+  unsigned count = 0;
+  for (struct ifaddrs *i = list; i && count < capacity; i = i->ifa_next) {
+    if (!i->ifa_addr || !(i->ifa_flags & IFF_UP)) continue;
+    struct ck_endpoint address = from_sockaddr(i->ifa_addr);
+    if (address.family) addresses[count++] = address;
+  }
+  freeifaddrs(list);
+  return (int)count;
+}
+
+int ck_random(void *bytes, size_t count) {
+  for (size_t done = 0; done < count;) {
+    ssize_t got = getrandom((char *)bytes + done, count - done, 0);
+    if (got < 0 && errno != EINTR) return -errno;
+    if (got > 0) done += (size_t)got;
+  }
+  return 0;
+}

@@ -1,3 +1,86 @@
+// What the Glibc module hides from Swift, or what would need sockaddr casts there: datagram batches
+// with control messages, sockets by address, name lookups. Nothing here allocates for each message,
+// and no function keeps a pointer after it returned, save where its comment says so.
+//
+// Every `int` result below zero is an errno with its sign turned. _GNU_SOURCE is defined in the .c
+// file only: a header that defined it would give Swift a second shape of fd_set.
 #ifndef CALLKEEPER_SHIMS_H
 #define CALLKEEPER_SHIMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// An address and a port in host byte order. `family` is 4, 6, or 0 for none; an IPv4 address
+/// stands in the lowest 32 bits of `low`. `scope` is the IPv6 zone.
+struct ck_endpoint {
+  uint64_t high;
+  uint64_t low;
+  uint32_t scope;
+  uint16_t port;
+  uint16_t family;
+};
+
+/// One datagram of a received batch; its bytes stand in the slot of the same index.
+struct ck_receipt {
+  struct ck_endpoint remote;
+  /// The address it was sent to; family 0 when the socket does not ask for it.
+  struct ck_endpoint local;
+  uint32_t length;
+  uint32_t truncated;
+};
+
+/// One datagram to send: its place in the caller's buffer and the addresses at both ends.
+struct ck_departure {
+  struct ck_endpoint remote;
+  /// The address to send from; family 0 leaves the choice to the kernel.
+  struct ck_endpoint local;
+  uint32_t start;
+  uint32_t length;
+};
+
+/// Datagrams that one system call moves at most.
+#define CK_BATCH 64
+
+/// Receives up to `count` (at most CK_BATCH) datagrams without waiting; datagram i begins at
+/// `buffer + i * slot` and has at most `slot` bytes. Returns how many.
+int ck_receive_batch(int socket, uint8_t *buffer, size_t slot, struct ck_receipt *receipts, unsigned count);
+
+/// Sends up to `count` (at most CK_BATCH) datagrams in order without waiting. Returns how many left
+/// before the first refusal, or that refusal's errno when none did.
+int ck_send_batch(int socket, const uint8_t *buffer, const struct ck_departure *departures, unsigned count);
+
+/// Opens a non-blocking UDP socket bound to `address`. `shared` sets SO_REUSEPORT, `wildcard` asks
+/// for the destination address of each datagram. The caller closes it.
+int ck_udp_open(const struct ck_endpoint *address, int shared, int wildcard);
+
+/// Raises a socket's receive buffer to `bytes`, as far as the system lets this process. Returns the size.
+int ck_set_receive_buffer(int socket, int bytes);
+
+/// The address a socket is bound to.
+int ck_socket_name(int socket, struct ck_endpoint *address);
+
+/// The local address the kernel would send from to reach `peer`; sends nothing.
+int ck_source_address(const struct ck_endpoint *peer, struct ck_endpoint *source);
+
+/// Opens a non-blocking listening TCP socket. The caller closes it.
+int ck_tcp_listen(const struct ck_endpoint *address);
+
+/// Opens a non-blocking listening Unix socket with mode 0660 at `path`, which must not exist. The
+/// caller closes it and removes the path.
+int ck_unix_listen(const char *path);
+
+/// Connects to the Unix socket at `path`, waiting at most `seconds` for each later read and write.
+/// The caller closes it.
+int ck_unix_connect(const char *path, int seconds);
+
+/// Resolves a host name through the system's resolver, which may block for seconds. Fills up to
+/// `capacity` addresses without ports. Returns how many; 0 when the name has none.
+int ck_resolve(const char *host, struct ck_endpoint *addresses, unsigned capacity);
+
+/// The addresses of this host's interfaces that are up. Returns how many were filled in.
+int ck_local_addresses(struct ck_endpoint *addresses, unsigned capacity);
+
+/// Fills `bytes` with random bytes from the kernel.
+int ck_random(void *bytes, size_t count);
+
 #endif

@@ -1,0 +1,134 @@
+/// Writes JSON (RFC 8259) into bytes; what it is given may hold any bytes, the result is always valid.
+///
+/// Values taken from the network are meant to be UTF-8 but need not be. A byte that is not part of a
+/// well-formed UTF-8 sequence is written as `\u00XX`, the character of the same number.
+public struct JSONWriter {
+  /// What was written.
+  public private(set) var bytes: [UInt8] = []
+  private var needsComma = false
+
+  /// An empty document.
+  public init() {}
+
+  /// Writes an object whose fields `content` writes.
+  public mutating func object(_ content: (inout JSONWriter) -> Void) {
+    enclose("{", "}", content)
+  }
+
+  /// Writes a field whose value is an object.
+  public mutating func object(_ name: String, _ content: (inout JSONWriter) -> Void) {
+    key(name)
+    enclose("{", "}", content)
+  }
+
+  /// Writes a field whose value is an array; `content` writes its elements.
+  public mutating func array(_ name: String, _ content: (inout JSONWriter) -> Void) {
+    key(name)
+    enclose("[", "]", content)
+  }
+
+  /// Writes a field with text.
+  public mutating func field(_ name: String, _ value: String) { field(name, Array(value.utf8)) }
+
+  /// Writes a field with text, or null.
+  public mutating func field(_ name: String, _ value: String?) {
+    field(name, value.map { Array($0.utf8) })
+  }
+
+  /// Writes a field with bytes from the network as text, or null.
+  public mutating func field(_ name: String, _ value: [UInt8]?) {
+    key(name)
+    if let value { quote(value) } else { literal("null") }
+    needsComma = true
+  }
+
+  /// Writes a field with a whole number, or null.
+  public mutating func field(_ name: String, _ value: (some BinaryInteger)?) {
+    key(name)
+    literal(value.map { String($0) } ?? "null")
+    needsComma = true
+  }
+
+  /// Writes a field with true or false.
+  public mutating func field(_ name: String, _ value: Bool) {
+    key(name)
+    literal(value ? "true" : "false")
+    needsComma = true
+  }
+
+  /// Ends the document with a line break, for people at a terminal.
+  public mutating func endLine() { bytes.append(0x0A) }
+
+  private mutating func key(_ name: String) {
+    separate()
+    quote(Array(name.utf8))
+    literal(":")
+    needsComma = false
+  }
+
+  private mutating func enclose(_ open: String, _ close: String, _ content: (inout JSONWriter) -> Void) {
+    separate()
+    literal(open)
+    needsComma = false
+    content(&self)
+    literal(close)
+    needsComma = true
+  }
+
+  private mutating func separate() {
+    if needsComma { literal(",") }
+    needsComma = false
+  }
+
+  private mutating func literal(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+  private mutating func quote(_ value: [UInt8]) {
+    literal("\"")
+    appendEscaped(value, to: &bytes)
+    literal("\"")
+  }
+}
+
+/// Appends `value` as the inside of a JSON string.
+func appendEscaped(_ value: [UInt8], to bytes: inout [UInt8]) {
+  var index = 0
+  while index < value.count {
+    let byte = value[index]
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(contentsOf: [UInt8(ascii: "\\"), byte])
+    case 0x0A: bytes.append(contentsOf: "\\n".utf8)
+    case 0x0D: bytes.append(contentsOf: "\\r".utf8)
+    case 0x09: bytes.append(contentsOf: "\\t".utf8)
+    case 0x20..<0x7F: bytes.append(byte)
+    default:
+      let length = lengthOfSequence(at: index, in: value)
+      if length > 0 {
+        bytes.append(contentsOf: value[index..<index + length])
+        index += length - 1
+      } else {
+        let digits = Array("0123456789abcdef".utf8)
+        bytes.append(contentsOf: "\\u00".utf8)
+        bytes.append(contentsOf: [digits[Int(byte >> 4)], digits[Int(byte & 15)]])
+      }
+    }
+    index += 1
+  }
+}
+
+/// Length of the well-formed multi-byte UTF-8 sequence that begins at `index` (RFC 3629 §4); 0 for none.
+private func lengthOfSequence(at index: Int, in bytes: [UInt8]) -> Int {
+  // The second byte's range excludes overlong forms, surrogates and what lies above U+10FFFF.
+  let (length, second): (Int, ClosedRange<UInt8>) =
+    switch bytes[index] {
+    case 0xC2...0xDF: (2, 0x80...0xBF)
+    case 0xE0: (3, 0xA0...0xBF)
+    case 0xED: (3, 0x80...0x9F)
+    case 0xE1...0xEF: (3, 0x80...0xBF)
+    case 0xF0: (4, 0x90...0xBF)
+    case 0xF1...0xF3: (4, 0x80...0xBF)
+    case 0xF4: (4, 0x80...0x8F)
+    default: (0, 0...0)
+    }
+  guard length > 0, index + length <= bytes.count, second.contains(bytes[index + 1]) else { return 0 }
+  return bytes[(index + 2)..<(index + length)].allSatisfy({ 0x80...0xBF ~= $0 }) ? length : 0
+}

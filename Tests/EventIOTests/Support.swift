@@ -1,0 +1,52 @@
+import Foundation
+import SIPSyntax
+import Synchronization
+import Timekeeping
+
+@testable import EventIO
+
+/// A folder of its own for one test, removed at the end.
+final class ScratchFolder {
+  let path: String
+
+  init() throws {
+    path = "/tmp/callkeeper-test-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+extension EventLoop {
+  /// Turns until `condition` holds; false when it does not after a bounded number of turns.
+  ///
+  /// A timer of 10 ms ends turns in which nothing happens.
+  func turn(until condition: () -> Bool) -> Bool {
+    let heartbeat = timer {}
+    for _ in 0..<1_000 {
+      if condition() { return true }
+      heartbeat.arm(after: .milliseconds(10))
+      turn(waiting: true)
+    }
+    return condition()
+  }
+}
+
+/// A value that another thread delivers.
+final class Delivery<Value: Sendable>: Sendable {
+  private let value = Mutex<Value?>(nil)
+
+  /// What was delivered, if it was.
+  var received: Value? { value.withLock { $0 } }
+
+  /// Runs `body` on a thread of its own.
+  init(_ body: @escaping @Sendable () -> Value) {
+    Thread.detachNewThread { [self] in
+      let result = body()
+      value.withLock { $0 = result }
+    }
+  }
+}
+
+let loopback4 = SocketAddress(ip: IPAddress(v4: 0x7F00_0001), port: 0)
+let loopback6 = SocketAddress(ip: IPAddress(v6High: 0, v6Low: 1), port: 0)
