@@ -19,7 +19,7 @@ extension UInt8 {
 
   /// A byte that linear white space consists of, inside a field value whose folding was verified.
   @inline(__always)
-  var isLinearSpace: Bool { self == 32 || self == 9 || self == 13 || self == 10 }
+  var isLinearSpace: Bool { self <= 32 && (self == 32 || self == 9 || self == 13 || self == 10) }
 
   /// A character of `token`.
   @inline(__always)
@@ -39,7 +39,7 @@ extension UInt8 {
 
   @inline(__always)
   private func isMember(low: UInt64, high: UInt64) -> Bool {
-    self < 64 ? (low >> UInt64(self)) & 1 == 1 : self < 128 && (high >> UInt64(self &- 64)) & 1 == 1
+    self < 128 && ((self & 64 == 0 ? low : high) &>> UInt64(self)) & 1 == 1
   }
 }
 

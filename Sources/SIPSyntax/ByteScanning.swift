@@ -34,6 +34,31 @@ extension Span where Element == UInt8 {
     }
   }
 
+  /// Whether the bytes of `range` are `text`, which has 1 to 8 bytes, letters compared without case.
+  ///
+  /// Inlined so that the literal becomes one constant word.
+  @inline(__always)
+  func isWord(_ range: ByteRange, _ text: StaticString) -> Bool {
+    let count = text.utf8CodeUnitCount
+    guard Int(range.end) &- Int(range.start) == count, range.upperBound <= self.count else { return false }
+    var literal: UInt64 = 0
+    for offset in 0..<count {
+      literal |= UInt64(unsafe text.utf8Start[offset].lowercased) << UInt64(offset &* 8)
+    }
+    return lowercasedWord(at: range.lowerBound, count) == literal
+  }
+
+  /// The `length` bytes (1 to 8, and they exist) from `offset` on in one word, capitals in lower case.
+  @inline(__always)
+  func lowercasedWord(at offset: Int, _ length: Int) -> UInt64 {
+    if offset &+ 8 <= count {
+      return foldingLetters(word(at: offset) & (UInt64.max >> UInt64(64 &- 8 &* length)))
+    }
+    var word: UInt64 = 0
+    for index in 0..<length { word |= UInt64(self[offset + index]) << UInt64(index &* 8) }
+    return foldingLetters(word)
+  }
+
   /// Eight bytes from `offset` on, the first one lowest; the caller has checked that they exist.
   @inline(__always)
   func word(at offset: Int) -> UInt64 {
@@ -45,6 +70,16 @@ extension Span where Element == UInt8 {
   func block(at offset: Int) -> SIMD16<UInt8> {
     unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self)
   }
+}
+
+/// Eight bytes with exactly the ASCII capitals turned to lower case.
+@inline(__always)
+func foldingLetters(_ word: UInt64) -> UInt64 {
+  let low = word & 0x7F7F_7F7F_7F7F_7F7F
+  let fromA = low &+ 0x3F3F_3F3F_3F3F_3F3F  // high bit set from "A" on
+  let afterZ = low &+ 0x2525_2525_2525_2525  // high bit set behind "Z"
+  let capitals = (fromA ^ afterZ) & ~word & 0x8080_8080_8080_8080
+  return word | capitals >> 2
 }
 
 extension [UInt8] {
@@ -110,11 +145,49 @@ extension SIMD16<UInt8> {
     SIMD16.firstOffset((self .== SIMD16(repeating: byte)) .| (self .== SIMD16(repeating: other)))
   }
 
+  /// Index of the first lane that ends a URI: a blank, a control, `<`, `>`, `"` or DEL; 16 without one.
+  @inline(__always)
+  func firstOffsetOfNonURI() -> Int {
+    SIMD16.firstOffset(
+      (self .<= SIMD16(repeating: 32)) .| (self .== SIMD16(repeating: 0x3C))
+        .| (self .== SIMD16(repeating: 0x3E))
+        .| (self .== SIMD16(repeating: 0x22)) .| (self .== SIMD16(repeating: 127)))
+  }
+
   @inline(__always)
   private static func firstOffset(_ mask: SIMDMask<SIMD16<Int8>>) -> Int {
     let marks = SIMD16<UInt8>(repeating: 0).replacing(with: .max, where: mask)
     let halves = unsafe unsafeBitCast(marks, to: SIMD2<UInt64>.self)
     if halves[0] != 0 { return UInt64(littleEndian: halves[0]).trailingZeroBitCount >> 3 }
     return halves[1] == 0 ? 16 : 8 + (UInt64(littleEndian: halves[1]).trailingZeroBitCount >> 3)
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// Offset of the first byte in [offset, end) that cannot stand in a URI, or `end`; `end` is at most
+  /// `count`. Bytes above 127 pass: whoever minds them looks for them.
+  @inline(__always)
+  func endOfURICharacters(from offset: Int, to end: Int) -> Int {
+    var offset = offset
+    while offset < end, offset + 16 <= count {
+      let found = block(at: offset).firstOffsetOfNonURI()
+      if found < 16 { return Swift.min(offset + found, end) }
+      offset += 16
+    }
+    while offset < end, self[offset].isURICharacter || self[offset] >= 128 { offset += 1 }
+    return Swift.min(offset, end)
+  }
+
+  /// Offset of the first `byte` in [offset, end), or `end`; `end` is at most `count`.
+  @inline(__always)
+  func firstOffset(of byte: UInt8, from offset: Int, to end: Int) -> Int {
+    var offset = offset
+    while offset < end, offset + 16 <= count {
+      let found = block(at: offset).firstOffset(of: byte)
+      if found < 16 { return Swift.min(offset + found, end) }
+      offset += 16
+    }
+    while offset < end, self[offset] != byte { offset += 1 }
+    return Swift.min(offset, end)
   }
 }

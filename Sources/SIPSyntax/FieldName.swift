@@ -102,27 +102,11 @@ struct FieldNameTable: Sendable {
         foldingLetters(bytes.word(at: start + length - 8))
       )
     }
-    var word: UInt64 = 0
-    if start + 8 <= bytes.count {
-      word = bytes.word(at: start) & (1 << UInt64(length * 8) &- 1)
-    } else {
-      for offset in 0..<length { word |= UInt64(bytes[start + offset]) << UInt64(offset * 8) }
-    }
-    return (foldingLetters(word), 0, 0)
+    return (bytes.lowercasedWord(at: start, length), 0, 0)
   }
 
   @inline(__always)
   private static func slot(_ first: UInt64, _ last: UInt64) -> Int {
     Int(truncatingIfNeeded: ((first ^ (last << 23 | last >> 41)) &* 0x9E37_79B9_7F4A_7C15) >> 56)
   }
-}
-
-/// Eight bytes with exactly the ASCII capitals turned to lower case.
-@inline(__always)
-private func foldingLetters(_ word: UInt64) -> UInt64 {
-  let low = word & 0x7F7F_7F7F_7F7F_7F7F
-  let fromA = low &+ 0x3F3F_3F3F_3F3F_3F3F  // high bit set from "A" on
-  let afterZ = low &+ 0x2525_2525_2525_2525  // high bit set behind "Z"
-  let capitals = (fromA ^ afterZ) & ~word & 0x8080_8080_8080_8080
-  return word | capitals >> 2
 }

@@ -84,7 +84,8 @@ struct FieldScanner {
     var name: ByteRange
     var value: ByteRange
     var hasValue: Bool
-    var isQuoted: Bool
+    /// Whether the value is a token of at least one character.
+    var isToken: Bool
   }
 
   /// Reads one `generic-param` behind its semicolon; nil when there is none (E23) or it is broken.
@@ -96,13 +97,15 @@ struct FieldScanner {
     let nameEnd = position
     guard separator(bytes, UInt8(ascii: "=")) else {
       position = nameEnd
-      return Parameter(name: name, value: .none, hasValue: false, isQuoted: false)
+      return Parameter(name: name, value: .none, hasValue: false, isToken: false)
     }
     let start = position
     if peek(bytes) == UInt8(ascii: "\"") {
       guard quotedString(bytes) else { return nil }
-      return Parameter(name: name, value: ByteRange(start, position), hasValue: true, isQuoted: true)
+      return Parameter(name: name, value: ByteRange(start, position), hasValue: true, isToken: false)
     }
+    while position < end, bytes[position].isToken { position += 1 }
+    let tokenEnd = position
     while position < end {
       let byte = bytes[position]
       if byte <= 32 || byte == UInt8(ascii: ";") || byte == UInt8(ascii: ",") { break }
@@ -110,19 +113,13 @@ struct FieldScanner {
       else { return nil }
       position += 1
     }
-    return Parameter(name: name, value: ByteRange(start, position), hasValue: true, isQuoted: false)
+    return Parameter(
+      name: name, value: ByteRange(start, position), hasValue: true,
+      isToken: position == tokenEnd && position > start)
   }
 }
 
 extension Span where Element == UInt8 {
-  /// Whether all bytes of `range` are token characters and there is at least one.
-  func isToken(_ range: ByteRange) -> Bool {
-    let (start, end) = bounds(range)
-    guard start < end else { return false }
-    for offset in start..<end where !self[offset].isToken { return false }
-    return true
-  }
-
   /// A port: digits, 1 to 65535; nil otherwise.
   func port(_ range: ByteRange) -> UInt16? {
     guard let number = number(range), number > 0 else { return nil }

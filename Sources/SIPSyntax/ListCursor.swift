@@ -72,8 +72,7 @@ public struct ListCursor: BitwiseCopyable, Sendable {
         scanner.position += 1
         scanner.skipSpace(bytes)
       }
-      // an empty element, or nothing behind a comma
-      guard !value.isEmpty, isLast || !scanner.isAtEnd else {
+      guard !value.isEmpty else {
         failed = true
         return nil
       }

@@ -146,6 +146,7 @@ extension Span where Element == UInt8 {
     return slowLabel(at: line, names)
   }
 
+  @inline(never)
   private func slowLabel(at line: Int, _ names: borrowing FieldNameTable) -> FieldLabel {
     var offset = line
     while offset < count, self[offset].isToken { offset += 1 }
@@ -159,14 +160,23 @@ extension Span where Element == UInt8 {
 
   /// Finds the end of the line that goes on at `offset`, continuation lines included (E10).
   @inline(__always)
-  func logicalLineEnd(from offset: Int) -> LogicalLine {
+  fileprivate func logicalLineEnd(from offset: Int) -> LogicalLine {
+    let end = lineBreak(from: offset)
+    if end + 3 <= count, self[end] == 13, self[end + 1] == 10, !self[end + 2].isBlank {
+      return LogicalLine(content: end, next: end + 2, fault: nil)
+    }
+    return slowLogicalLineEnd(from: end)
+  }
+
+  @inline(never)
+  private func slowLogicalLineEnd(from lineBreak: Int) -> LogicalLine {
     var fault: StaticString?
-    var offset = lineBreak(from: offset)
+    var offset = lineBreak
     while offset < count {
       let isFeed = self[offset] == 10
       guard isFeed || offset + 1 < count && self[offset + 1] == 10 else {
         fault = "Lone Carriage Return"
-        offset = lineBreak(from: offset + 1)
+        offset = self.lineBreak(from: offset + 1)
         continue
       }
       if isFeed { fault = "Bare Line Feed" }
@@ -174,7 +184,7 @@ extension Span where Element == UInt8 {
       guard next < count, self[next].isBlank else {
         return LogicalLine(content: offset, next: next, fault: fault)
       }
-      offset = lineBreak(from: next)
+      offset = self.lineBreak(from: next)
     }
     return LogicalLine(content: count, next: count, fault: fault ?? "Unterminated Line")
   }

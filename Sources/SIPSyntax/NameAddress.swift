@@ -49,10 +49,7 @@ extension NameAddress {
     }
     guard scanner.accept(bytes, UInt8(ascii: "<")) else { return false }
     let first = scanner.position
-    while scanner.position < scanner.end, bytes[scanner.position] != UInt8(ascii: ">") {
-      guard bytes[scanner.position].isURICharacter || bytes[scanner.position] >= 128 else { return false }
-      scanner.position += 1
-    }
+    scanner.position = bytes.endOfURICharacters(from: first, to: scanner.end)
     uri = ByteRange(first, scanner.position)
     isBracketed = true
     return scanner.accept(bytes, UInt8(ascii: ">"))
@@ -78,8 +75,8 @@ extension NameAddress {
     while scanner.accept(bytes, UInt8(ascii: ";")) {
       scanner.skipSpace(bytes)
       guard let parameter = scanner.parameter(bytes) else { return false }
-      if parameter.name.count == 3, bytes.equalsIgnoringCase(parameter.name, "tag") {
-        guard !hasTag, bytes.isToken(parameter.value) else { return false }
+      if parameter.name.count == 3, bytes.isWord(parameter.name, "tag") {
+        guard !hasTag, parameter.isToken else { return false }
         tag = parameter.value
         hasTag = true
       }

@@ -63,16 +63,15 @@ public struct SIPURI: BitwiseCopyable, Sendable {
     var colon = start
     while bytes[colon] != UInt8(ascii: ":") { colon += 1 }
     scheme = SIPURI.scheme(bytes, ByteRange(start, colon))
-    var lastAt = -1
-    var offset = colon + 1
-    while offset < end {
-      let byte = bytes[offset]
-      guard byte.isURICharacter else { return nil }
-      if byte == UInt8(ascii: "@") { lastAt = offset }
-      offset += 1
-    }
+    guard bytes.endOfURICharacters(from: colon, to: end) == end else { return nil }
     guard scheme == .sip || scheme == .sips else { return }
     // E35, E40: the last `@` ends the user part
+    var lastAt = -1
+    var at = bytes.firstOffset(of: UInt8(ascii: "@"), from: colon, to: end)
+    while at < end {
+      lastAt = at
+      at = bytes.firstOffset(of: UInt8(ascii: "@"), from: at + 1, to: end)
+    }
     if lastAt >= 0 {
       guard scanUser(bytes, colon + 1, lastAt) else { return nil }
     }
@@ -81,9 +80,9 @@ public struct SIPURI: BitwiseCopyable, Sendable {
 
   private static func scheme(_ bytes: Span<UInt8>, _ range: ByteRange) -> URIScheme {
     switch range.count {
-    case 3 where bytes.equalsIgnoringCase(range, "sip"): .sip
-    case 3 where bytes.equalsIgnoringCase(range, "tel"): .tel
-    case 4 where bytes.equalsIgnoringCase(range, "sips"): .sips
+    case 3 where bytes.isWord(range, "sip"): .sip
+    case 3 where bytes.isWord(range, "tel"): .tel
+    case 4 where bytes.isWord(range, "sips"): .sips
     default: .other
     }
   }
@@ -152,17 +151,17 @@ public struct SIPURI: BitwiseCopyable, Sendable {
     let whole = ByteRange(start - 1, scanner.position)
     guard !name.isEmpty else { return false }
     switch name.count {
-    case 2 where bytes.equalsIgnoringCase(name, "lr"): hasLR = true
-    case 2 where bytes.equalsIgnoringCase(name, "ob"): hasOB = true
-    case 2 where bytes.equalsIgnoringCase(name, "ck"): return SIPURI.keep(value, in: &token)
-    case 3 where bytes.equalsIgnoringCase(name, "ttl"):
+    case 2 where bytes.isWord(name, "lr"): hasLR = true
+    case 2 where bytes.isWord(name, "ob"): hasOB = true
+    case 2 where bytes.isWord(name, "ck"): return SIPURI.keep(value, in: &token)
+    case 3 where bytes.isWord(name, "ttl"):
       ttlParameter = whole
       return SIPURI.keep(value, in: &ttl)
-    case 4 where bytes.equalsIgnoringCase(name, "user"): return SIPURI.keep(value, in: &userParameter)
-    case 5 where bytes.equalsIgnoringCase(name, "maddr"):
+    case 4 where bytes.isWord(name, "user"): return SIPURI.keep(value, in: &userParameter)
+    case 5 where bytes.isWord(name, "maddr"):
       maddrParameter = whole
       return SIPURI.keep(value, in: &maddr)
-    case 6 where bytes.equalsIgnoringCase(name, "method"):
+    case 6 where bytes.isWord(name, "method"):
       methodParameter = whole
       return SIPURI.keep(value, in: &method)
     case 9 where bytes.equalsIgnoringCase(name, "transport"):

@@ -37,7 +37,7 @@ extension SIPMessage {
     let isExact =
       requestURI.lowerBound == name.upperBound + 1 && requestURI.upperBound + 1 == tail.lowerBound
       && tail.end == line.end && !requestURI.isEmpty
-    guard bytes.equalsIgnoringCase(tail, "SIP/2.0") else {
+    guard bytes.isWord(tail, "SIP/2.0") else {
       let isVersion = bytes.isVersion(tail)
       note(
         Defect(
@@ -70,7 +70,7 @@ extension SIPMessage {
     var scanner = FieldScanner(bytes, line)
     while !scanner.isAtEnd, !scanner.peek(bytes).isBlank { scanner.position += 1 }
     version = ByteRange(line.lowerBound, scanner.position)
-    guard bytes.equalsIgnoringCase(version, "SIP/2.0") else {
+    guard bytes.isWord(version, "SIP/2.0") else {
       note(Defect(.other, "Version Not Supported", at: line.lowerBound, status: 505))
       return bytes.isVersion(version)
     }
@@ -95,7 +95,7 @@ extension SIPMessage {
 extension Span where Element == UInt8 {
   /// Whether `range` starts with `SIP/`.
   fileprivate func startsWithProtocol(_ range: ByteRange) -> Bool {
-    range.count > 4 && equalsIgnoringCase(ByteRange(range.lowerBound, range.lowerBound + 4), "SIP/")
+    range.count > 4 && isWord(ByteRange(range.lowerBound, range.lowerBound + 4), "SIP/")
   }
 
   /// Whether `range` is `SIP/` digits `.` digits.

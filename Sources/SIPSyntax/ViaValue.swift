@@ -126,7 +126,7 @@ extension ViaValue {
   ) -> Bool {
     let value = parameter.value
     switch parameter.name.count {
-    case 5 where bytes.equalsIgnoringCase(parameter.name, "rport"):
+    case 5 where bytes.isWord(parameter.name, "rport"):
       guard rport == .absent else { return false }
       rportParameter = whole
       if value.isEmpty {
@@ -135,15 +135,15 @@ extension ViaValue {
         guard let number = bytes.number(value), let port = UInt16(exactly: number) else { return false }
         rport = .value(port)
       }
-    case 5 where bytes.equalsIgnoringCase(parameter.name, "maddr"):
+    case 5 where bytes.isWord(parameter.name, "maddr"):
       guard maddr == nil, !value.isEmpty else { return false }
       maddr = value
-    case 6 where bytes.equalsIgnoringCase(parameter.name, "branch"):
-      guard branch == nil, bytes.isToken(value) else { return false }
+    case 6 where bytes.isWord(parameter.name, "branch"):
+      guard branch == nil, parameter.isToken else { return false }
       branch = value
-      hasMagicCookie = bytes.equalsIgnoringCase(
+      hasMagicCookie = bytes.isWord(
         ByteRange(value.lowerBound, min(value.upperBound, value.lowerBound + 7)), "z9hG4bK")
-    case 8 where bytes.equalsIgnoringCase(parameter.name, "received"):
+    case 8 where bytes.isWord(parameter.name, "received"):
       guard received == nil else { return false }
       received = value
       receivedParameter = whole

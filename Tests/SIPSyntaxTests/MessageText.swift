@@ -1,4 +1,5 @@
 import SIPSyntax
+import Testing
 
 /// A message written as lines: joined by CRLF, an empty line and the body behind it.
 func message(_ lines: [String], body: String = "") -> [UInt8] {
@@ -39,4 +40,9 @@ func verdict(_ bytes: [UInt8], datagram: Bool = true) -> String {
   case .unrecognisable: return "unrecognisable"
   case .keepAlive: return "keep-alive"
   }
+}
+
+/// `#expect` for conditions over spans and messages, which its macro cannot take apart.
+func check(_ condition: Bool, _ location: SourceLocation = #_sourceLocation) {
+  if !condition { Issue.record("condition is false", sourceLocation: location) }
 }
