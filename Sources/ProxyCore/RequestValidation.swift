@@ -23,7 +23,11 @@ extension ProxyEngine {
     }
     if case .value(0) = message.maxForwards { return .tooManyHops }  // B14
     if hasUnknownProxyRequire(message, bytes) { return .badExtension }  // B23
-    if isLoop(message, bytes, loop) { return .loopDetected }  // B19
+    switch pastOf(message, bytes, loop) {
+    case .new: break
+    case .loop: return .loopDetected  // B19
+    case .tooManyHops: return .tooManyHops  // E42
+    }
     if isForUs { return .notFound }  // B40
     return nil
   }
@@ -53,21 +57,29 @@ extension ProxyEngine {
     return hasher.finish64()
   }
 
+  /// What the Via values of a request tell about where it has been.
+  private enum Past { case new, loop, tooManyHops }
+
+  /// Via values a request may have: every hop that Max-Forwards allows by default, and a margin (E42).
+  private static var viaLimit: Int { 80 }
+
   /// B19: a Via of ours whose loop part equals the one computed now. Cost: linear in the Via values.
-  private func isLoop(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ loop: UInt64) -> Bool {
+  private func pastOf(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ loop: UInt64) -> Past {
     if isOwnVia(message.topVia, bytes), let branch = message.topVia.branch,
       branches.hasLoopPart(loop, branch, in: bytes)
     {
-      return true
+      return .loop
     }
     var cursor = ListCursor(.via, in: message)
-    _ = cursor.next(message, bytes)
+    var count = cursor.next(message, bytes) == nil ? 0 : 1
     while let element = cursor.next(message, bytes) {
+      count += 1
+      if count > Self.viaLimit { return .tooManyHops }
       // B22: a Via below the top may hold anything.
       guard let via = parseVia(bytes, element.value), let branch = via.branch else { continue }
-      if branches.hasLoopPart(loop, branch, in: bytes), isOwnVia(via, bytes) { return true }
+      if branches.hasLoopPart(loop, branch, in: bytes), isOwnVia(via, bytes) { return .loop }
     }
-    return false
+    return .new
   }
 
   /// Whether a Via's sent-by is one we write.
