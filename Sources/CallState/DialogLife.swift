@@ -112,10 +112,11 @@ extension DialogTable {
     }
   }
 
-  /// Removes dialogs that are due, looking at no more than `budget` records (A86, A88, A89).
+  /// Removes dialogs that are due, looking at no more than `budget` records (A86, A88, A89), and then
+  /// gives pages back that are no longer needed, a chunk for each 64 of the budget.
   ///
   /// - Parameter onEnd: told of each, after it is gone.
-  /// - Returns: whether more are due; the caller serves its sockets and comes back.
+  /// - Returns: whether more is to be done at once; the caller serves its sockets and comes back.
   @discardableResult
   public mutating func expire(
     at now: MonotonicInstant, budget: Int, onEnd: (DialogEvent) -> Void = { _ in }
@@ -127,11 +128,21 @@ extension DialogTable {
       if records[place].openRefreshes > 0 { continue }
       onEnd(remove(place, cause: causeOfExpiry(place), at: now))
     }
-    return wheel.hasBacklog
+    while left > 0 && hasSurplus {
+      records.giveBackSurplus()
+      texts.giveBackSurplus()
+      left -= 64
+    }
+    return wheel.hasBacklog || hasSurplus
   }
 
-  /// When `expire` has something to do next; nil when no dialog has an expiration.
-  public var nextWakeUp: MonotonicInstant? { wheel.nextWakeUp.map { clock.absolute($0) } }
+  /// When `expire` has something to do next, which may be at once; nil when there is nothing to wait for.
+  public var nextWakeUp: MonotonicInstant? {
+    if hasSurplus { return clock.start }
+    return wheel.nextWakeUp.map { clock.absolute($0) }
+  }
+
+  private var hasSurplus: Bool { records.hasSurplus || texts.hasSurplus }
 
   private func causeOfExpiry(_ place: UInt32) -> DialogEnd {
     switch records[place].standing {

@@ -19,9 +19,10 @@ public struct Blob: BitwiseCopyable, Hashable, Sendable {
 
 /// Recycled storage for byte strings of any size, outside the heap.
 ///
-/// Each chunk of 64 KiB belongs to one size class and gives its pages back when its last cell is
-/// freed, except one spare a class; above 16 KiB a blob is a mapping of its own. All operations are
-/// O(1). Freed cells are reused in the fullest chunk first, so that others run empty.
+/// Each chunk of 64 KiB belongs to one size class; above 16 KiB a blob is a mapping of its own. All
+/// operations are O(1). The chunk that had no room longest ago is filled first, so that others run
+/// empty. Empty chunks beyond one spare a class give their pages back, but slowly: one in 16 frees and
+/// one in each call of `giveBackSurplus`, because unmapping costs more than everything else here.
 public struct ByteArena: ~Copyable {
   struct Chunk {
     /// Nil while this number is free for reuse.
@@ -42,7 +43,11 @@ public struct ByteArena: ~Copyable {
   private var chunks: [Chunk] = []
   private var firstFreeNumber = -1
   private var roomy = [Int](repeating: -1, count: SizeClass.count)
+  /// One empty chunk a class that is kept.
   private var spares = [Int](repeating: -1, count: SizeClass.count)
+  /// Empty chunks whose pages are to be given back.
+  private var surplus = ChunkSet()
+  private var freesSinceGivingBack = 0
   /// Bytes asked for and not yet freed.
   public private(set) var storedBytes = 0
   /// Bytes of pages held now.
@@ -86,7 +91,7 @@ public struct ByteArena: ~Copyable {
     chunks[number].live += 1
     storedBytes += count
     if let sizeClass = chunks[number].sizeClass {
-      if spares[sizeClass.number] == number { spares[sizeClass.number] = -1 }
+      if chunks[number].live == 1 { leaveEmpty(number, sizeClass) }
       if chunks[number].live == sizeClass.cellsPerChunk { leaveRoomy(number, sizeClass) }
     }
     return Blob(id: UInt32(number) << 12 | cell, count: UInt32(count))
@@ -123,13 +128,21 @@ public struct ByteArena: ~Copyable {
     cell.bytes.storeLink(chunks[number].firstFree, at: cell.start)
     chunks[number].firstFree = blob.id & 0xfff
     if chunks[number].live == sizeClass.cellsPerChunk - 1 { enterRoomy(number, sizeClass) }
-    guard chunks[number].live == 0 else { return }
-    if spares[sizeClass.number] == -1 {
-      spares[sizeClass.number] = number
-    } else {
-      leaveRoomy(number, sizeClass)
-      giveBack(number)
-    }
+    if chunks[number].live == 0 { enterEmpty(number, sizeClass) }
+    freesSinceGivingBack += 1
+    if freesSinceGivingBack >= Self.freesPerChunkGivenBack { giveBackSurplus() }
+  }
+
+  /// Whether there are empty chunks beyond the spares.
+  public var hasSurplus: Bool { surplus.first != nil }
+
+  /// Gives the pages of one empty chunk beyond the spares back; for moments without other work.
+  public mutating func giveBackSurplus() {
+    freesSinceGivingBack = 0
+    guard let number = surplus.first, let sizeClass = chunks[number].sizeClass else { return }
+    surplus.remove(number)
+    leaveRoomy(number, sizeClass)
+    giveBack(number)
   }
 
   /// Reads a blob in place.
@@ -199,6 +212,21 @@ extension ByteArena {
     pages.giveBack(bytes)
     chunks[number] = Chunk(next: firstFreeNumber)
     firstFreeNumber = number
+  }
+
+  private static let freesPerChunkGivenBack = 16
+
+  private mutating func enterEmpty(_ number: Int, _ sizeClass: SizeClass) {
+    if spares[sizeClass.number] < 0 { spares[sizeClass.number] = number } else { surplus.insert(number) }
+  }
+
+  /// A chunk is used again, or for the first time.
+  private mutating func leaveEmpty(_ number: Int, _ sizeClass: SizeClass) {
+    if spares[sizeClass.number] == number {
+      spares[sizeClass.number] = -1
+    } else {
+      surplus.remove(number)
+    }
   }
 
   private mutating func enterRoomy(_ number: Int, _ sizeClass: SizeClass) {

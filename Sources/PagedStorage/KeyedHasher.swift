@@ -77,6 +77,16 @@ public struct KeyedHasher {
     }
   }
 
+  /// Appends the lowest `count` bytes of a word, fewer than eight; the others are zero.
+  private mutating func append(_ word: UInt64, count: UInt64) {
+    let used = length & 7
+    length &+= count
+    tail |= word << (8 * used)
+    guard used + count >= 8 else { return }
+    compress(tail)
+    tail = used == 0 ? 0 : word >> (64 - 8 * used)
+  }
+
   /// Appends raw bytes.
   public mutating func append(_ bytes: Span<UInt8>) { append(bytes, from: 0, to: bytes.count) }
 
@@ -88,10 +98,10 @@ public struct KeyedHasher {
       append(bytes.littleEndianWord(at: position))
       position += 8
     }
-    while position < to {
-      append(bytes[position])
-      position += 1
-    }
+    var rest: UInt64 = 0
+    let restCount = UInt64(to - position)
+    for offset in 0..<restCount { rest |= UInt64(bytes[position + Int(offset)]) << (8 * offset) }
+    append(rest, count: restCount)
   }
 
   /// Appends `bytes[from..<to]` with ASCII capitals as small letters, for names that ignore case.
@@ -102,10 +112,10 @@ public struct KeyedHasher {
       append(Self.lowercased(bytes.littleEndianWord(at: position)))
       position += 8
     }
-    while position < to {
-      append(UInt8(truncatingIfNeeded: Self.lowercased(UInt64(bytes[position]))))
-      position += 1
-    }
+    var rest: UInt64 = 0
+    let restCount = UInt64(to - position)
+    for offset in 0..<restCount { rest |= UInt64(bytes[position + Int(offset)]) << (8 * offset) }
+    append(Self.lowercased(rest), count: restCount)
   }
 
   /// The 128-bit hash of everything appended; the hasher is used up.

@@ -31,8 +31,9 @@ public protocol SlabRecord: BitwiseCopyable {
 
 /// Records in chunks of pages that never move; an index stays valid until its record is freed.
 ///
-/// All operations are O(1). A chunk without records gives its pages back, except one kept as a
-/// spare; allocation fills low chunks first, so that a shrinking table empties its high ones.
+/// All operations are O(1). Allocation fills low chunks first, so that a shrinking table empties its
+/// high ones. Empty chunks beyond one spare give their pages back, but slowly: one in 64 frees and one
+/// in each call of `giveBackSurplus`, because unmapping costs more than everything else here.
 public struct Slab<Record: SlabRecord>: ~Copyable {
   @usableFromInline struct Chunk {
     /// Nil while the pages are given back.
@@ -50,7 +51,11 @@ public struct Slab<Record: SlabRecord>: ~Copyable {
   @usableFromInline var chunks: [Chunk] = []
   private var roomy = ChunkSet()
   private var unmapped = ChunkSet()
+  /// An empty chunk that is kept.
   private var spare: Int?
+  /// Empty chunks whose pages are to be given back.
+  private var surplus = ChunkSet()
+  private var freesSinceGivingBack = 0
   /// Live records.
   public private(set) var count = 0
   /// Bytes of pages held now.
@@ -79,7 +84,9 @@ public struct Slab<Record: SlabRecord>: ~Copyable {
   public mutating func allocate(_ record: Record) -> SlabID? {
     guard let number = roomy.first ?? mapChunk() else { return nil }
     guard let records = chunks[number].records else { return nil }
-    if spare == number { spare = nil }
+    if chunks[number].live == 0 {
+      if spare == number { spare = nil } else { surplus.remove(number) }
+    }
     let offset: Int
     let generation: UInt32
     if chunks[number].firstFree != .max {
@@ -115,7 +122,24 @@ public struct Slab<Record: SlabRecord>: ~Copyable {
     if chunks[number].live == 1 << shift { roomy.insert(number) }
     chunks[number].live -= 1
     count -= 1
-    if chunks[number].live == 0 { keepOrGiveBack(number) }
+    if chunks[number].live == 0 { keepAsSpare(number) }
+    freesSinceGivingBack += 1
+    if freesSinceGivingBack >= Self.freesPerChunkGivenBack { giveBackSurplus() }
+  }
+
+  /// Whether there are empty chunks beyond the spare.
+  public var hasSurplus: Bool { surplus.first != nil }
+
+  /// Gives the pages of one empty chunk beyond the spare back; for moments without other work.
+  public mutating func giveBackSurplus() {
+    freesSinceGivingBack = 0
+    guard let number = surplus.last, let records = chunks[number].records else { return }
+    surplus.remove(number)
+    roomy.remove(number)
+    unmapped.insert(number)
+    chunks[number] = Chunk(records: nil, lastGeneration: chunks[number].lastGeneration)
+    mappedBytes -= records.byteCount
+    pages.giveBack(records)
   }
 
   /// A record in place; the index must be below `endIndex` and its chunk must hold live records.
@@ -151,7 +175,7 @@ public struct Slab<Record: SlabRecord>: ~Copyable {
 // MARK: - Chunks
 
 extension Slab {
-  @inlinable
+  @inlinable @inline(__always)
   func block(of index: UInt32) -> MemoryBlock<Record> {
     guard let records = chunks[Int(index) >> shift].records else {
       preconditionFailure("no record has lived here since the pages were given back")
@@ -176,48 +200,11 @@ extension Slab {
     return number
   }
 
-  /// Keeps the lower of two empty chunks as the spare and gives the other one's pages back.
-  private mutating func keepOrGiveBack(_ number: Int) {
-    guard let other = spare else {
-      spare = number
-      return
-    }
-    spare = min(number, other)
-    giveBack(max(number, other))
-  }
+  private static var freesPerChunkGivenBack: Int { 64 }
 
-  private mutating func giveBack(_ number: Int) {
-    guard let records = chunks[number].records else { return }
-    chunks[number] = Chunk(records: nil, lastGeneration: chunks[number].lastGeneration)
-    mappedBytes -= records.byteCount
-    roomy.remove(number)
-    unmapped.insert(number)
-    pages.giveBack(records)
-  }
-}
-
-/// A set of small chunk numbers whose lowest member is found quickly.
-struct ChunkSet {
-  private var words: [UInt64] = []
-  /// No word before this one has a member.
-  private var firstWord = 0
-
-  mutating func insert(_ number: Int) {
-    let word = number >> 6
-    while words.count <= word { words.append(0) }
-    words[word] |= 1 << UInt64(number & 63)
-    firstWord = min(firstWord, word)
-  }
-
-  mutating func remove(_ number: Int) {
-    let word = number >> 6
-    words[word] &= ~(1 << UInt64(number & 63))
-    while firstWord < words.count && words[firstWord] == 0 { firstWord += 1 }
-  }
-
-  /// The lowest member.
-  var first: Int? {
-    guard firstWord < words.count, words[firstWord] != 0 else { return nil }
-    return firstWord << 6 + words[firstWord].trailingZeroBitCount
+  /// Of two empty chunks the lower one is the spare.
+  private mutating func keepAsSpare(_ number: Int) {
+    if let other = spare { surplus.insert(max(number, other)) }
+    spare = min(number, spare ?? number)
   }
 }

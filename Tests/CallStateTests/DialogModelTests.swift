@@ -161,6 +161,7 @@ struct DialogModelTests {
     model.check()
     for name in Array(model.dialogs.keys) { model.end(name) }
     while model.chains.contains(where: { !$0.isNone }) { model.endChain() }
+    while model.it.table.expire(at: .second(model.now), budget: 100) {}
     #expect(model.it.table.isEmpty == true)
     #expect(model.it.table.nextWakeUp == nil)
     #expect(model.it.pages.wrongReleases == 0)

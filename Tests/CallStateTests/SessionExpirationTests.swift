@@ -271,7 +271,8 @@ struct SessionExpirationTests {
       #expect(before - it.table.counts.active <= 250)
       slices += 1
     }
-    #expect(slices == 4)
+    // Four for the dialogs; one more may give pages back.
+    #expect((4...5).contains(slices))
     #expect(it.table.isEmpty == true)
   }
 }

@@ -51,7 +51,7 @@ struct SlabTests {
     #expect(slab.isLive(SlabID(index: .max, generation: .max)) == false)
   }
 
-  @Test("pages come back when a chunk is empty, one spare chunk apart, and all in the end")
+  @Test("pages of empty chunks come back one by one, a spare one apart, and all in the end")
   func pagesComeBack() throws {
     let pages = CountingPages()
     do {
@@ -61,8 +61,17 @@ struct SlabTests {
       #expect(ids.count == 2560)
       #expect(pages.mappedBytes == 10 * 4096)
       #expect(slab.mappedBytes == 10 * 4096)
-      for id in ids { slab.free(id.index) }
+      var largestDrop = 0
+      for id in ids {
+        let before = pages.mappedBytes
+        slab.free(id.index)
+        largestDrop = max(largestDrop, before - pages.mappedBytes)
+      }
       #expect(slab.count == 0)
+      #expect(largestDrop == 4096)
+      while slab.hasSurplus { slab.giveBackSurplus() }
+      #expect(pages.mappedBytes == 4096)
+      slab.giveBackSurplus()
       #expect(pages.mappedBytes == 4096)
     }
     #expect(pages.mappedBytes == 0)
@@ -86,6 +95,8 @@ struct SlabTests {
     var slab = Slab<TestRecord>(pages: pages.source, recordsPerChunk: 64)
     let old = (0..<192).compactMap { slab.allocate(TestRecord(value: UInt64($0))) }
     for id in old { slab.free(id.index) }
+    while slab.hasSurplus { slab.giveBackSurplus() }
+    #expect(pages.mappedBytes == 4096)
     let new = (0..<192).compactMap { slab.allocate(TestRecord(value: UInt64($0))) }
     #expect(Set(new.map(\.index)) == Set(old.map(\.index)))
     #expect(old.allSatisfy { !slab.isLive($0) })
@@ -132,6 +143,7 @@ struct SlabTests {
       #expect(slab.mappedBytes == pages.mappedBytes)
     }
     for id in model.keys { slab.free(id.index) }
+    while slab.hasSurplus { slab.giveBackSurplus() }
     #expect(pages.mappedBytes == 4096)
   }
 }
