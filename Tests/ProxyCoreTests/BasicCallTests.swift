@@ -74,7 +74,7 @@ struct BasicCallTests {
 
       """, from: "198.51.100.2:5070")
     let byeVia = try #require(bye.first?.values("Via"))
-    let byeOK = driver.deliver(
+    driver.deliver(
       """
       SIP/2.0 200 OK
       Via: \(byeVia[0])
