@@ -43,6 +43,7 @@ public struct DialogEndCounts: Equatable, Sendable {
   /// All removals.
   public var total: UInt64 { DialogEnd.allCases.reduce(0) { $0 &+ self[$1] } }
 
+  /// Equal for every cause.
   public static func == (left: DialogEndCounts, right: DialogEndCounts) -> Bool {
     DialogEnd.allCases.allSatisfy { left[$0] == right[$0] }
   }

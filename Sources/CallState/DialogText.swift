@@ -60,10 +60,15 @@ struct DialogText {
 }
 
 extension ByteArena {
-  /// Stores the text of a new dialog; nil when it cannot be.
+  /// Stores the text of a new dialog; nil when it cannot be, also when a range lies outside its message.
   mutating func store(
     _ setup: DialogSetup, response: Span<UInt8>, request: Span<UInt8>
   ) -> Blob? {
+    let key = setup.key
+    let end = max(
+      key.callID.upperBound, key.callerTag.upperBound, key.calleeTag.upperBound,
+      setup.calleeContact.upperBound)
+    guard end <= response.count, setup.callerContact.upperBound <= request.count else { return nil }
     guard let text = DialogText(setup), let blob = allocate(count: text.byteCount) else { return nil }
     withMutableBytes(of: blob) { text.writeHeader(&$0) }
     write(response, setup.key.callID, into: blob, at: text.callIDStart)

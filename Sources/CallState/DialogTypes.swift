@@ -72,6 +72,7 @@ public struct DialogSetup: BitwiseCopyable, Sendable {
   /// The transport of the callee's side.
   public var calleeTransport: UInt8
 
+  /// What is known; whatever is left out is empty or 0.
   public init(
     key: DialogKeyView, calleeContact: ByteRange = .none, callerContact: ByteRange = .none, cSeq: UInt32 = 0,
     callerTransport: UInt8 = 0, calleeTransport: UInt8 = 0
@@ -94,6 +95,7 @@ public struct SessionRefresh: BitwiseCopyable, Sendable {
   /// Who sent the request, hence who is `uac` (A83).
   public var sender: DialogSide
 
+  /// The transaction of a request with that CSeq number.
   public init(cSeq: UInt32, isInvite: Bool, sender: DialogSide) {
     self.cSeq = cSeq
     self.isInvite = isInvite

@@ -5,6 +5,7 @@ public struct Blob: BitwiseCopyable, Hashable, Sendable {
   /// How many bytes.
   public var count: UInt32
 
+  /// A name from its parts.
   public init(id: UInt32, count: UInt32) {
     self.id = id
     self.count = count

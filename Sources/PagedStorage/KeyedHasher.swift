@@ -10,6 +10,7 @@ public struct Hash128: BitwiseCopyable, Hashable, Sendable {
   /// The first eight bytes of the published output, little-endian.
   public var low: UInt64
 
+  /// A hash from its two halves.
   public init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
@@ -21,6 +22,7 @@ public struct HashKey: BitwiseCopyable, Sendable {
   let k0: UInt64
   let k1: UInt64
 
+  /// A key from its two words.
   public init(_ k0: UInt64, _ k1: UInt64) {
     self.k0 = k0
     self.k1 = k1
@@ -46,6 +48,7 @@ public struct KeyedHasher {
   private var length: UInt64 = 0
   private let output: Output
 
+  /// A hasher that has seen nothing yet.
   public init(key: HashKey, output: Output = .bits128) {
     v0 = key.k0 ^ 0x736f_6d65_7073_6575
     v1 = key.k1 ^ 0x646f_7261_6e64_6f6d

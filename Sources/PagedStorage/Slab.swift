@@ -8,6 +8,7 @@ public struct SlabID: BitwiseCopyable, Hashable, Sendable {
   /// Odd for a record that was live when the identifier was made.
   public var generation: UInt32
 
+  /// An identifier from its parts, which need not name anything.
   public init(index: UInt32, generation: UInt32) {
     self.index = index
     self.generation = generation

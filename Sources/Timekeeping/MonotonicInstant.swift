@@ -3,6 +3,7 @@ public struct TimeSpan: Comparable, Hashable, Sendable, BitwiseCopyable {
   /// Length in nanoseconds; negative spans are legal.
   public let nanoseconds: Int64
 
+  /// A span of that many nanoseconds.
   @inlinable
   public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
@@ -31,15 +32,18 @@ public struct TimeSpan: Comparable, Hashable, Sendable, BitwiseCopyable {
     self.init(nanoseconds: overflow ? (count < 0 ? .min : .max) : product)
   }
 
+  /// Shorter before longer.
   @inlinable
   public static func < (left: TimeSpan, right: TimeSpan) -> Bool { left.nanoseconds < right.nanoseconds }
 
+  /// The sum, saturating.
   @inlinable
   public static func + (left: TimeSpan, right: TimeSpan) -> TimeSpan {
     let (sum, overflow) = left.nanoseconds.addingReportingOverflow(right.nanoseconds)
     return TimeSpan(nanoseconds: overflow ? (right.nanoseconds < 0 ? .min : .max) : sum)
   }
 
+  /// A multiple, saturating.
   @inlinable
   public static func * (span: TimeSpan, factor: Int64) -> TimeSpan {
     let (product, overflow) = span.nanoseconds.multipliedReportingOverflow(by: factor)
@@ -54,6 +58,7 @@ public struct MonotonicInstant: Comparable, Hashable, Sendable, BitwiseCopyable 
   /// Nanoseconds since the clock's origin.
   public let nanoseconds: UInt64
 
+  /// The instant that many nanoseconds after the clock's origin.
   @inlinable
   public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
@@ -63,6 +68,7 @@ public struct MonotonicInstant: Comparable, Hashable, Sendable, BitwiseCopyable 
   /// Later than every instant that can be reached.
   public static let distantFuture = MonotonicInstant(nanoseconds: .max)
 
+  /// Earlier before later.
   @inlinable
   public static func < (left: MonotonicInstant, right: MonotonicInstant) -> Bool {
     left.nanoseconds < right.nanoseconds

@@ -8,6 +8,7 @@ public struct WheelLinks: BitwiseCopyable, Hashable, Sendable {
   /// The entry before this one; for the first of a slot the slot itself, told apart by the top bit.
   public var previous: UInt32
 
+  /// Links from their parts.
   @inlinable
   public init(next: UInt32, previous: UInt32) {
     self.next = next

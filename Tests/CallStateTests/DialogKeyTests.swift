@@ -1,8 +1,9 @@
-import CallState
 import PagedStorage
 import SIPSyntax
 import Testing
 import Timekeeping
+
+@testable import CallState
 
 @Suite("RFC 3261 §12: the key of a dialog")
 struct DialogKeyTests {
@@ -114,13 +115,33 @@ struct DialogKeyTests {
     #expect(it.table.find(callID: wild, localTag: wild, remoteTag: wild, in: bytes.span) == nil)
   }
 
-  @Test("G11: the same dialogs hash differently under another key")
+  @Test("a dialog whose ranges lie outside its messages is not made", arguments: 0..<5)
+  func setupOutside(position: Int) {
+    let call = TestCall("a")
+    let (response, request) = (call.response, call.request)
+    var setup = call.setup
+    let wild = ByteRange(response.count - 1, response.count + 1)
+    switch position {
+    case 0: setup.key.callID = wild
+    case 1: setup.key.callerTag = wild
+    case 2: setup.key.calleeTag = wild
+    case 3: setup.calleeContact = wild
+    default: setup.callerContact = ByteRange(0, request.count + 1)
+    }
+    var it = TestTable()
+    let id = it.table.createConfirmed(
+      setup, response: response.span, request: request.span, at: .origin)
+    #expect(id == nil)
+    #expect(it.table.isEmpty == true)
+  }
+
+  @Test("G11: another key gives other hashes, and each table finds its own dialogs")
   func keyed() {
-    // Two tables with different keys find their own dialogs all the same: the key never leaves the hash.
-    for key in [HashKey(0, 0), HashKey(.max, 12_345)] {
-      let call = TestCall("a")
+    let call = TestCall("a")
+    let (response, request) = (call.response, call.request)
+    var hashes: Set<Hash128> = []
+    for key in [HashKey(0, 0), HashKey(0, 1), HashKey(.max, 12_345)] {
       var table = DialogTable(pages: CountingPages().source, key: key, start: .origin)
-      let (response, request) = (call.response, call.request)
       let id = table.createConfirmed(
         call.setup, response: response.span, request: request.span, at: .origin)
       let found = table.find(
@@ -128,6 +149,24 @@ struct DialogKeyTests {
         in: response.span)
       #expect(id != nil)
       #expect(found == id)
+      hashes.insert(table.hash(of: call.key, in: response.span))
     }
+    #expect(hashes.count == 3)
+    #expect(Set(hashes.map(\.high)).count == 3)
+    #expect(Set(hashes.map(\.low)).count == 3)
+  }
+
+  @Test("F1: both directions have one hash, and the dialogs of a call share half of it")
+  func hashHalves() {
+    let it = TestTable()
+    let call = TestCall("a", "x", "y")
+    let turned = DialogKeyView(
+      callID: call.key.callID, callerTag: call.key.calleeTag, calleeTag: call.key.callerTag)
+    let other = TestCall("a", "x", "z")
+    let hash = it.table.hash(of: call.key, in: call.response.span)
+    let otherHash = it.table.hash(of: other.key, in: other.response.span)
+    #expect(it.table.hash(of: turned, in: call.response.span) == hash)
+    #expect(otherHash.high == hash.high)
+    #expect(otherHash.low != hash.low)
   }
 }
