@@ -26,7 +26,7 @@ extension DialogTable {
   }
 
   private func callIDHasher(_ callID: ByteRange, in bytes: Span<UInt8>) -> KeyedHasher {
-    var hasher = KeyedHasher(key: key)
+    var hasher = KeyedHasher(key: key, output: .bits64)
     hasher.append(bytes, within: callID)
     hasher.append(UInt64(callID.count))
     return hasher
