@@ -1,1 +1,4 @@
-print("callkeeper")
+import CallkeeperCommand
+import Glibc
+
+exit(runCallkeeper(Array(CommandLine.arguments.dropFirst())))

@@ -1,0 +1,65 @@
+/// The settings of a file: `name = value`, one a line.
+struct ConfigurationFile {
+  private(set) var settings: [String: [Setting]] = [:]
+
+  /// Reads the text of a file; what is wrong in it is told with its line.
+  init(_ text: String, path: String) throws(CommandError) {
+    for (index, row) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+      let line = ConfigurationFile.trimmed(ConfigurationFile.withoutComment(row))
+      if line.isEmpty { continue }
+      let place = "\(printable(path)) line \(index + 1)"
+      guard let sign = line.firstIndex(of: "=") else {
+        throw CommandError(.configuration, "\(place): \(printable(String(line))): must be name = value")
+      }
+      let name = String(ConfigurationFile.trimmed(line[..<sign]))
+      let value = String(ConfigurationFile.trimmed(line[line.index(after: sign)...]))
+      guard let flag = Flags.all.first(where: { $0.name == name && $0 != Flags.config }) else {
+        let nearest =
+          nearestName(to: name, among: Flags.all.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+        throw CommandError(.configuration, "\(place): \(printable(name)): no such setting\(nearest)")
+      }
+      let setting = Setting(flag: flag, value: value, origin: .file(path, line: index + 1))
+      if value.isEmpty { throw setting.illegal }
+      if settings[name] != nil, !flag.isRepeatable {
+        throw setting.refused("stands in the file twice; remove one")
+      }
+      settings[name, default: []].append(setting)
+    }
+  }
+
+  /// A comment begins at a number sign that begins the line or stands behind a blank.
+  private static func withoutComment(_ line: Substring) -> Substring {
+    var previous: Character = " "
+    for index in line.indices {
+      if line[index] == "#", previous == " " || previous == "\t" { return line[..<index] }
+      previous = line[index]
+    }
+    return line
+  }
+
+  private static func trimmed(_ text: Substring) -> Substring {
+    let isBlank = { (character: Character) in character == " " || character == "\t" || character == "\r" }
+    var text = text.drop(while: isBlank)
+    while let last = text.last, isBlank(last) { text.removeLast() }
+    return text
+  }
+}
+
+/// The name that takes the fewest changed letters to reach from `name`; nil when none is near.
+func nearestName(to name: String, among names: [String]) -> String? {
+  func distance(_ left: [Character], _ right: [Character]) -> Int {
+    var row = Array(0...right.count)
+    for (i, letter) in left.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for (j, other) in right.enumerated() {
+        (diagonal, row[j + 1]) = (
+          row[j + 1], min(row[j] + 1, row[j + 1] + 1, diagonal + (letter == other ? 0 : 1))
+        )
+      }
+    }
+    return row[right.count]
+  }
+  let ranked = names.map { ($0, distance(Array(name), Array($0))) }.min { $0.1 < $1.1 }
+  return ranked.flatMap { $0.1 <= max(2, name.count / 3) ? $0.0 : nil }
+}

@@ -1,0 +1,82 @@
+import SIPSyntax
+
+/// A host and a port as flags name them.
+struct HostPort: Equatable, Sendable {
+  /// Name or address, an IPv6 address without its brackets.
+  var host: String
+  var port: UInt16?
+
+  /// The address, when the host is one.
+  var address: IPAddress? { IPAddress(host) }
+
+  /// Reads `HOST`, `HOST:PORT`, `[V6]` or `[V6]:PORT`; nil for anything else.
+  init?(_ text: String) {
+    var text = text[...]
+    if text.first == "[" {
+      guard let end = text.firstIndex(of: "]") else { return nil }
+      host = String(text[text.index(after: text.startIndex)..<end])
+      guard IPAddress(host)?.family == .v6 else { return nil }
+      text = text[text.index(after: end)...]
+    } else {
+      let end = text.firstIndex(of: ":") ?? text.endIndex
+      host = String(text[..<end])
+      text = text[end...]
+      guard HostPort.isName(host) else { return nil }
+    }
+    if text.isEmpty { return }
+    guard text.first == ":", let number = decimalNumber(text.dropFirst()), let port = UInt16(exactly: number)
+    else { return nil }
+    self.port = port
+  }
+
+  /// Letters, digits, hyphens and dots; what is all digits and dots must be an address.
+  private static func isName(_ text: String) -> Bool {
+    let isLegal = text.utf8.allSatisfy { letter in
+      switch letter {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+        true
+      default: false
+      }
+    }
+    let isNumeric = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") || $0 & 0xF0 == 0x30 }
+    return isLegal && !text.isEmpty && text.utf8.count <= 253 && (!isNumeric || IPAddress(text) != nil)
+  }
+}
+
+/// The number that all of `text` is in decimal digits.
+func decimalNumber(_ text: Substring) -> UInt64? {
+  guard !text.isEmpty, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else {
+    return nil
+  }
+  return UInt64(text)
+}
+
+extension Setting {
+  /// The value as a number of the legal range.
+  func number(_ range: ClosedRange<UInt64>) throws(CommandError) -> UInt64 {
+    guard let number = decimalNumber(value[...]), range.contains(number) else { throw illegal }
+    return number
+  }
+
+  /// The value of a switch.
+  func isOn() throws(CommandError) -> Bool {
+    switch value.lowercased() {
+    case "true", "yes", "on", "1": return true
+    case "false", "no", "off", "0": return false
+    default: throw illegal
+    }
+  }
+
+  /// The value split at a leading transport name; refuses transports that are not there yet.
+  func transportAndRest() throws(CommandError) -> (hasTransport: Bool, rest: String) {
+    let parts = value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2 else { return (false, value) }
+    switch parts[0].lowercased() {
+    case "udp": return (true, String(parts[1]))
+    case "tcp", "tls":
+      throw refused("\(parts[0].lowercased()) is not there yet; use udp")
+    default: return (false, value)
+    }
+  }
+}

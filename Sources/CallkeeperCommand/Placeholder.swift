@@ -1,2 +1,0 @@
-/// Namespace marker until the module's first type lands.
-enum Placeholder {}

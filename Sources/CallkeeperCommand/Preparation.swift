@@ -1,0 +1,119 @@
+import EventIO
+import PagedStorage
+import ProxyCore
+import SIPSyntax
+import SessionTimers
+
+/// What is looked up once before anything is opened: names, addresses and the key in a file.
+struct Preparation: Sendable {
+  /// Addresses of the listeners.
+  var listen: [SocketAddress]
+  /// Address of `--http`.
+  var http: SocketAddress?
+  /// The next hop with its addresses.
+  var nextHop: NextHop?
+  /// The key from `--secret-file`; nil means a random one.
+  var tokenKey: HashKey?
+  /// What is legal and deserves a line in the log.
+  var warnings: [String]
+
+  /// Resolves names, which may block, and reads the secret.
+  init(
+    _ run: RunConfiguration, resolve: (String) -> [IPAddress] = OperatingSystem.resolve,
+    readFile: (String) -> [UInt8]? = readWholeFile
+  ) throws(CommandError) {
+    func address(_ host: HostPort, _ flag: FlagDefinition) throws(CommandError) -> IPAddress {
+      if let address = host.address { return address }
+      guard let address = resolve(host.host).first else {
+        throw CommandError(
+          .configuration,
+          "--\(flag.name) \(printable(host.host)): the name has no address; give an address or mend DNS")
+      }
+      return address
+    }
+    listen = []
+    for host in run.listen {
+      listen.append(SocketAddress(ip: try address(host, Flags.listen), port: host.port ?? 5060))
+    }
+    if let host = run.http {
+      let found = SocketAddress(ip: try address(host, Flags.http), port: host.port ?? 0)
+      if !found.ip.isLoopback, !run.isHTTPPublic {
+        throw CommandError(
+          .configuration, "--http \(found): must be a loopback address, or add --http-public if all may ask")
+      }
+      http = found
+    }
+    if let hop = run.nextHop {
+      let found = hop.target.address.map { [$0] } ?? resolve(hop.target.host)
+      let port = hop.target.port ?? 5060
+      if found.isEmpty {
+        throw CommandError(
+          .configuration,
+          "--\(Flags.nextHop.name) \(printable(hop.target.host)): the name has no address; give an address or mend DNS"
+        )
+      }
+      // Only addresses of a family we can send from are of use.
+      let families = Set(listen.map(\.ip.family))
+      let usable = found.filter { families.contains($0.family) }
+      if usable.isEmpty {
+        throw CommandError(
+          .configuration,
+          "--\(Flags.nextHop.name) \(printable(hop.uri)): no --listen of its address family; add one")
+      }
+      nextHop = NextHop(
+        uri: Array(hop.uri.utf8), addresses: usable.map { SocketAddress(ip: $0, port: port) })
+    }
+    if let setting = run.secretFile {
+      guard let bytes = readFile(setting.value), bytes.count >= 32 else { throw setting.illegal }
+      tokenKey = Preparation.key(from: bytes)
+    }
+    // A7: an interval below the recommended one is not taken silently.
+    warnings = run.sessionTimers.warnings.map { "\($0)" }
+  }
+
+  /// A key that depends on every byte of a file, through a keyed hash.
+  static func key(from bytes: [UInt8]) -> HashKey {
+    var hasher = KeyedHasher(key: HashKey(0x6361_6C6C_6B65_6570, 0x746F_6B65_6E2D_6B31))
+    hasher.append(UInt64(bytes.count))
+    hasher.append(bytes.span)
+    let hash = hasher.finish()
+    return HashKey(hash.high, hash.low)
+  }
+
+  /// The core's configuration for listeners bound to these addresses.
+  func proxyConfiguration(
+    _ run: RunConfiguration, bound: [SocketAddress], localAddresses: [IPAddress]
+  ) -> ProxyConfiguration {
+    let listeners = bound.map { bound in
+      // A name fits every listener, an address those of its family.
+      let name = run.advertise.first { $0.address == nil || $0.address?.family == bound.ip.family }
+      return Listener(
+        transport: .udp, bound: bound, advertisedHost: name.map(Preparation.wireHost),
+        advertisedPort: name?.port)
+    }
+    var configuration = ProxyConfiguration(
+      listeners: listeners, sessionTimers: run.sessionTimers, allowed: run.allow)
+    configuration.ownNames = (run.advertise + run.alias).map {
+      OwnName(host: Preparation.wireHost($0), port: $0.port)
+    }
+    configuration.localAddresses = localAddresses
+    configuration.nextHop = nextHop
+    configuration.untimedLifetime = run.untimedLifetime
+    configuration.maxSession = run.maxSession
+    configuration.maxDialogs = run.maxDialogs
+    configuration.maxTransactions = run.maxTransactions
+    configuration.udpMTU = run.udpMTU
+    configuration.t1 = run.t1
+    return configuration
+  }
+
+  /// A host as it stands in a SIP URI: lower case, IPv6 in brackets.
+  private static func wireHost(_ name: HostPort) -> [UInt8] {
+    if let address = name.address {
+      var text = OutputBuffer(capacity: 48)
+      address.write(to: &text, bracketed: true)
+      return text.bytes
+    }
+    return Array(name.host.lowercased().utf8)
+  }
+}

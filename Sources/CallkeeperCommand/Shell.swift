@@ -1,0 +1,134 @@
+import AdminHTTP
+import EventIO
+import Glibc
+import Logging
+import PagedStorage
+import ProxyCore
+import SIPSyntax
+import Timekeeping
+
+/// A running proxy from its first socket to its exit status: start, signals, draining, end.
+///
+/// TERM or INT drains: new calls get 503, and the process ends as soon as no transaction is without a
+/// final response, after four seconds at the latest; a second one ends it at once. USR2 logs a summary.
+final class Shell {
+  /// How long draining may take.
+  static let longestDrain = TimeSpan.seconds(4)
+
+  private let log: Logger
+  private let loop: EventLoop
+  private let worker: Worker
+  private let admin: AdminServer
+  private let readyLine: [(name: String, value: String)]
+  private var signals: [LoopEvent] = []
+  private var drainLimit: LoopEvent?
+
+  /// Opens every socket; nothing is left open when it throws.
+  init(_ run: RunConfiguration, _ preparation: Preparation, log: Logger) throws(CommandError) {
+    self.log = log
+    do throws(EventIOError) {
+      let loop = try EventLoop()
+      let transports = try Shell.bind(preparation.listen)
+      let bound = transports.map(\.bound)
+      let random = try OperatingSystem.randomKey()
+      let environment = ProxyEnvironment(
+        processKey: try OperatingSystem.randomKey(), tokenKey: preparation.tokenKey ?? random,
+        pages: OperatingSystem.pages,
+        sourceAddress: { OperatingSystem.sourceAddress(toward: $0) })
+      let configuration = preparation.proxyConfiguration(
+        run, bound: bound, localAddresses: OperatingSystem.localAddresses())
+      let worker = Worker(
+        loop: loop, transports: transports, configuration: configuration, environment: environment)
+      let admin = try AdminServer(loop: loop) { [unowned worker] request in
+        worker.respond(to: request, with: Shell.facts(of: worker))
+      }
+      let path = if let path = run.control { path } else { try ControlSocket.pathForServer() }
+      try admin.listen(atPath: path)
+      var line = bound.map { (name: "listen", value: "udp:\($0)") } + [(name: "control", value: path)]
+      if let address = preparation.http {
+        line.append((name: "http", value: "\(try admin.listen(on: address))"))
+      }
+      self.loop = loop
+      self.worker = worker
+      self.admin = admin
+      readyLine = line
+    } catch {
+      throw CommandError(starting: error, "stop what uses it, or choose another")
+    }
+  }
+
+  /// Serves until a signal ends it.
+  func run() -> ExitStatus {
+    OperatingSystem.ignoreBrokenPipes()
+    for signal in [SIGTERM, SIGINT] {
+      signals.append(loop.whenSignalled(signal) { [unowned self] in terminate(by: signal) })
+    }
+    signals.append(loop.whenSignalled(SIGUSR2) { [unowned self] in logSummary() })
+    signals.append(
+      loop.whenSignalled(SIGHUP) { [unowned self] in
+        log.notice("signal.ignored", metadata: ["signal": "HUP", "reason": "nothing can be read again yet"])
+      })
+    // Whatever the level: scripts wait for this line.
+    var ready = log
+    ready.logLevel = .info
+    ready.info("ready", metadata: Shell.metadata(of: readyLine))
+    loop.run()
+    log.info("ended")
+    return .ok
+  }
+
+  private func terminate(by signal: Int32) {
+    if worker.isDraining {
+      log.notice("drain.cut", metadata: ["open": "\(worker.counters[Gauge.serverTransactionsOpen])"])
+      loop.stop()
+      return
+    }
+    log.notice(
+      "drain.began",
+      metadata: [
+        "signal": signal == SIGTERM ? "TERM" : "INT",
+        "open": "\(worker.counters[Gauge.serverTransactionsOpen])",
+      ])
+    let limit = loop.timer { [unowned self] in
+      log.warning("drain.cut", metadata: ["open": "\(worker.counters[Gauge.serverTransactionsOpen])"])
+      loop.stop()
+    }
+    limit.arm(after: Shell.longestDrain)
+    drainLimit = limit
+    worker.drain { [unowned self] in loop.stop() }
+  }
+
+  private func logSummary() {
+    let counters = worker.counters
+    var fields: Logger.Metadata = [:]
+    for gauge in Gauge.allCases { fields["\(gauge)"] = "\(counters[gauge])" }
+    for counter in Counter.allCases where counters[counter] > 0 {
+      fields["\(counter)"] = "\(counters[counter])"
+    }
+    var summary = log
+    summary.logLevel = .info
+    summary.info("summary", metadata: fields)
+  }
+
+  private static func facts(of worker: Worker) -> AdminFacts {
+    AdminFacts(
+      counters: [worker.counters], isDraining: worker.isDraining, version: Program.version,
+      startedAt: worker.startedAt, now: MonotonicClock.now,
+      secondsSince1970: MonotonicClock.secondsSince1970)
+  }
+
+  private static func bind(_ addresses: [SocketAddress]) throws(EventIOError) -> [UDPTransport] {
+    var transports: [UDPTransport] = []
+    for address in addresses { transports.append(try UDPTransport(binding: address)) }
+    return transports
+  }
+
+  /// Fields as metadata; several of one name stand in one value.
+  private static func metadata(of fields: [(name: String, value: String)]) -> Logger.Metadata {
+    var texts: [String: String] = [:]
+    for field in fields {
+      texts[field.name] = texts[field.name].map { "\($0),\(field.value)" } ?? field.value
+    }
+    return texts.mapValues { .string($0) }
+  }
+}
