@@ -84,7 +84,13 @@ let package = Package(
     tests(
       "EventIO",
       ["AdminHTTP", "EventIO", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"]),
-    tests("CallkeeperCommand", ["CallkeeperCommand", "EventIO", "ProxyCore", "SIPSyntax", "Timekeeping"]),
+    tests(
+      "CallkeeperCommand",
+      [
+        "CallkeeperCommand", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     tests("ProxySimulation", ["ProxySimulation", "ProxyCore"]),
   ]
 )

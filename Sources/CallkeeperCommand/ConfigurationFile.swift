@@ -4,7 +4,8 @@ struct ConfigurationFile {
 
   /// Reads the text of a file; what is wrong in it is told with its line.
   init(_ text: String, path: String) throws(CommandError) {
-    for (index, row) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    for (index, row) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
+    {
       let line = ConfigurationFile.trimmed(ConfigurationFile.withoutComment(row))
       if line.isEmpty { continue }
       let place = "\(printable(path)) line \(index + 1)"
@@ -13,9 +14,9 @@ struct ConfigurationFile {
       }
       let name = String(ConfigurationFile.trimmed(line[..<sign]))
       let value = String(ConfigurationFile.trimmed(line[line.index(after: sign)...]))
-      guard let flag = Flags.all.first(where: { $0.name == name && $0 != Flags.config }) else {
-        let nearest =
-          nearestName(to: name, among: Flags.all.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+      let flags = Flags.all.filter { $0 != Flags.config }
+      guard let flag = flags.first(where: { $0.name == name }) else {
+        let nearest = nearestName(to: name, among: flags.map(\.name)).map { "; did you mean \($0)?" } ?? ""
         throw CommandError(.configuration, "\(place): \(printable(name)): no such setting\(nearest)")
       }
       let setting = Setting(flag: flag, value: value, origin: .file(path, line: index + 1))

@@ -80,12 +80,12 @@ struct StderrLog: LogHandler {
     }
   }
 
+  /// Quotes are put around what could be misread; the backslash is doubled before others are written with one.
   private static func quotedIfNeeded(_ value: String) -> String {
-    let text = printable(value)
-    guard text.isEmpty || text.contains(where: { $0 == " " || $0 == "\"" || $0 == "=" || $0 == "\\" }) else {
-      return text
-    }
-    return "\"" + text.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : "\($0)" }.joined() + "\""
+    let escaped = value.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : "\($0)" }.joined()
+    let text = printable(escaped)
+    let isPlain = !text.isEmpty && !text.contains { $0 == " " || $0 == "=" || $0 == "\\" }
+    return isPlain ? text : "\"\(text)\""
   }
 }
 
