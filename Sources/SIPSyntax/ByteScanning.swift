@@ -154,6 +154,38 @@ extension SIMD16<UInt8> {
         .| (self .== SIMD16(repeating: 0x22)) .| (self .== SIMD16(repeating: 127)))
   }
 
+  /// Index of the first lane that is no visible ASCII or UTF-8 byte: a blank, a control or DEL; 16 without one.
+  @inline(__always)
+  func firstOffsetOfInvisible() -> Int {
+    SIMD16.firstOffset((self .<= SIMD16(repeating: 32)) .| (self .== SIMD16(repeating: 127)))
+  }
+
+  /// Index of the first lane that is no token character; 16 without one.
+  @inline(__always)
+  func firstOffsetOfNonToken() -> Int {
+    let letters = ((self | SIMD16(repeating: 0x20)) &- SIMD16(repeating: 97)) .< SIMD16(repeating: 26)
+    let digits = (self &- SIMD16(repeating: 48)) .< SIMD16(repeating: 10)
+    let starPlus = (self | SIMD16(repeating: 1)) .== SIMD16(repeating: 0x2B)
+    let dashDot = (self &- SIMD16(repeating: 0x2D)) .< SIMD16(repeating: 2)
+    let lineGrave = (self &- SIMD16(repeating: 0x5F)) .< SIMD16(repeating: 2)
+    let percentQuote = (self | SIMD16(repeating: 2)) .== SIMD16(repeating: 0x27)
+    let others = (self .== SIMD16(repeating: 0x21)) .| (self .== SIMD16(repeating: 0x7E))
+    return SIMD16.firstOffset(
+      .!(letters .| digits .| starPlus .| dashDot .| lineGrave .| percentQuote .| others))
+  }
+
+  /// The first `length` (0 to 16) lanes as two words, capitals in lower case, zeros behind them.
+  @inline(__always)
+  func foldedPrefix(_ length: Int) -> (first: UInt64, second: UInt64) {
+    let capitals = (self &- SIMD16(repeating: 65)) .< SIMD16(repeating: 26)
+    let folded = self | SIMD16(repeating: 0).replacing(with: 0x20, where: capitals)
+    let lanes = SIMD16<UInt8>(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+    let inside = lanes .< SIMD16(repeating: UInt8(truncatingIfNeeded: length))
+    let halves = unsafe unsafeBitCast(
+      SIMD16<UInt8>(repeating: 0).replacing(with: folded, where: inside), to: SIMD2<UInt64>.self)
+    return (UInt64(littleEndian: halves[0]), UInt64(littleEndian: halves[1]))
+  }
+
   @inline(__always)
   private static func firstOffset(_ mask: SIMDMask<SIMD16<Int8>>) -> Int {
     let marks = SIMD16<UInt8>(repeating: 0).replacing(with: .max, where: mask)
@@ -175,6 +207,34 @@ extension Span where Element == UInt8 {
       offset += 16
     }
     while offset < end, self[offset].isURICharacter || self[offset] >= 128 { offset += 1 }
+    return Swift.min(offset, end)
+  }
+
+  /// Offset of the first byte in [offset, end) that is a blank, a control or DEL, or `end`; `end` is at
+  /// most `count`.
+  @inline(__always)
+  func endOfVisible(from offset: Int, to end: Int) -> Int {
+    var offset = offset
+    while offset < end, offset + 16 <= count {
+      let found = block(at: offset).firstOffsetOfInvisible()
+      if found < 16 { return Swift.min(offset + found, end) }
+      offset += 16
+    }
+    while offset < end, self[offset] > 32, self[offset] != 127 { offset += 1 }
+    return Swift.min(offset, end)
+  }
+
+  /// Offset of the first byte in [offset, end) that is no token character, or `end`; for tokens that are
+  /// likely long. `end` is at most `count`.
+  @inline(__always)
+  func endOfToken(from offset: Int, to end: Int) -> Int {
+    var offset = offset
+    while offset < end, offset + 16 <= count {
+      let found = block(at: offset).firstOffsetOfNonToken()
+      if found < 16 { return Swift.min(offset + found, end) }
+      offset += 16
+    }
+    while offset < end, self[offset].isToken { offset += 1 }
     return Swift.min(offset, end)
   }
 

@@ -118,8 +118,6 @@ extension Span where Element == UInt8 {
   /// Whether `range` can be a Call-ID: not empty, no blank and no control (E25).
   fileprivate func isCallID(_ range: ByteRange) -> Bool {
     let (start, end) = bounds(range)
-    guard start < end else { return false }
-    for offset in start..<end where self[offset] <= 32 || self[offset] == 127 { return false }
-    return true
+    return start < end && endOfVisible(from: start, to: end) == end
   }
 }

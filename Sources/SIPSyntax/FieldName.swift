@@ -22,23 +22,27 @@ public enum FieldName: UInt8, BitwiseCopyable, Hashable, Sendable, CaseIterable 
   }
 }
 
-/// Finds a name by two or three folded words: no loop over bytes, no branch per name.
+/// A field name of at most 24 bytes as three words, capitals in lower case, zeros behind its end.
 ///
-/// Each name is stored as its length and its first, middle and last eight bytes, letters in lower case;
-/// equality of those is equality of the names, because the folding maps nothing but letters.
+/// Equality of the words is equality of the names: the folding maps nothing but letters, and a name holds
+/// no NUL.
+struct FoldedName: BitwiseCopyable, Sendable {
+  var first: UInt64 = 0
+  var second: UInt64 = 0
+  var third: UInt64 = 0
+
+  /// Longest name that fits.
+  static let capacity = 24
+}
+
+/// Finds a name by its folded words: no loop over bytes, no branch per name.
 struct FieldNameTable: Sendable {
   private struct Entry {
-    var first: UInt64 = 0
-    var middle: UInt64 = 0
-    var last: UInt64 = 0
-    var length = 0
+    var key = FoldedName()
     var name = FieldName.other
   }
 
   private var entries = [Entry](repeating: Entry(), count: 256)
-
-  /// Longest name in the table.
-  static let longestName = 24
 
   /// All names; the long form of each stands before its compact form.
   static let names: [(text: StaticString, name: FieldName)] = [
@@ -67,46 +71,48 @@ struct FieldNameTable: Sendable {
     for (text, name) in FieldNameTable.names {
       var bytes: [UInt8] = []
       bytes.append(literal: text)
-      let key = FieldNameTable.key(bytes.span, 0, bytes.count)
-      var slot = FieldNameTable.slot(key.first, key.last)
-      while entries[slot].length != 0 { slot = (slot + 1) & 255 }
-      entries[slot] = Entry(
-        first: key.first, middle: key.middle, last: key.last, length: bytes.count, name: name)
+      let key = bytes.span.foldedName(0, bytes.count)
+      var slot = FieldNameTable.slot(key)
+      while entries[slot].key.first != 0 { slot = (slot + 1) & 255 }
+      entries[slot] = Entry(key: key, name: name)
     }
   }
 
-  /// The name that the `length` bytes from `start` on spell; they exist.
+  /// The name that `key` spells.
   @inline(__always)
-  func name(_ bytes: Span<UInt8>, _ start: Int, _ length: Int) -> FieldName {
-    guard length > 0, length <= FieldNameTable.longestName else { return .other }
-    let key = FieldNameTable.key(bytes, start, length)
-    var slot = FieldNameTable.slot(key.first, key.last)
-    while entries[slot].length != 0 {
+  func name(_ key: FoldedName) -> FieldName {
+    var slot = FieldNameTable.slot(key)
+    while true {
       let entry = entries[slot]
-      if entry.first == key.first, entry.last == key.last, entry.middle == key.middle, entry.length == length
-      {
+      if entry.key.first == key.first, entry.key.second == key.second, entry.key.third == key.third {
         return entry.name
       }
-      slot = (slot + 1) & 255
+      if entry.key.first == 0 { return .other }
+      slot = (slot &+ 1) & 255
     }
-    return .other
   }
 
   @inline(__always)
-  private static func key(
-    _ bytes: Span<UInt8>, _ start: Int, _ length: Int
-  ) -> (first: UInt64, middle: UInt64, last: UInt64) {
-    if length >= 8 {
-      return (
-        foldingLetters(bytes.word(at: start)), length > 16 ? foldingLetters(bytes.word(at: start + 8)) : 0,
-        foldingLetters(bytes.word(at: start + length - 8))
-      )
-    }
-    return (bytes.lowercasedWord(at: start, length), 0, 0)
+  private static func slot(_ key: FoldedName) -> Int {
+    let mixed = key.first ^ (key.second << 23 | key.second >> 41) ^ key.third
+    return Int(truncatingIfNeeded: (mixed &* 0x9E37_79B9_7F4A_7C15) >> 56)
   }
+}
 
-  @inline(__always)
-  private static func slot(_ first: UInt64, _ last: UInt64) -> Int {
-    Int(truncatingIfNeeded: ((first ^ (last << 23 | last >> 41)) &* 0x9E37_79B9_7F4A_7C15) >> 56)
+extension Span where Element == UInt8 {
+  /// The words of the name of `length` bytes at `start`; all zero when it does not fit.
+  func foldedName(_ start: Int, _ length: Int) -> FoldedName {
+    guard length <= FoldedName.capacity else { return FoldedName() }
+    if start + 24 <= count {
+      let words = block(at: start).foldedPrefix(Swift.min(length, 16))
+      let third = length > 16 ? lowercasedWord(at: start + 16, length - 16) : 0
+      return FoldedName(first: words.first, second: words.second, third: third)
+    }
+    var key = FoldedName()
+    for offset in 0..<length {
+      let byte = UInt64(self[start + offset].lowercased) << UInt64((offset & 7) * 8)
+      if offset < 8 { key.first |= byte } else if offset < 16 { key.second |= byte } else { key.third |= byte }
+    }
+    return key
   }
 }

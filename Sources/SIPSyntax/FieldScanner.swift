@@ -104,7 +104,7 @@ struct FieldScanner {
       guard quotedString(bytes) else { return nil }
       return Parameter(name: name, value: ByteRange(start, position), hasValue: true, isToken: false)
     }
-    while position < end, bytes[position].isToken { position += 1 }
+    position = bytes.endOfToken(from: position, to: end)
     let tokenEnd = position
     while position < end {
       let byte = bytes[position]

@@ -12,6 +12,7 @@ extension SIPMessage {
     var start = 0
     while start < bytes.count, bytes[start] == 13 || bytes[start] == 10 || bytes[start] == 0 { start += 1 }
     guard start < bytes.count else { return .keepAlive }
+    guard bytes.count < Int(UInt32.max) else { return .unrecognisable }  // offsets have 32 bits
     guard start == 0 || bytes[start - 1] != 0, let line = parseStartLine(bytes, from: start) else {
       return .unrecognisable
     }
@@ -65,15 +66,16 @@ extension SIPMessage {
     var rows = fields.mutableSpan
     var section = Section()
     var line = start
+    var count = 0
     while line < bytes.count {
       if bytes[line] == 13, line + 1 < bytes.count, bytes[line + 1] == 10 {
-        return finish(section, line, line + 2)
+        return finish(section, count, line, line + 2)
       }
       if bytes[line] == 10 {
         section.note(Defect(.other, "Bare Line Feed", at: line))
-        return finish(section, line, line + 1)
+        return finish(section, count, line, line + 1)
       }
-      guard section.rows < rows.count else {
+      guard count < rows.count else {
         section.note(Defect(.other, "Too Many Header Fields", at: line))
         break
       }
@@ -82,26 +84,33 @@ extension SIPMessage {
         break
       }
       let label = bytes.label(at: line, names)
-      let lineEnd = bytes.logicalLineEnd(from: label.valueStart)
-      if let fault = lineEnd.fault { section.note(Defect(label.name, fault, at: lineEnd.content)) }
+      let lineBreak = bytes.lineBreak(from: label.valueStart)
+      var content = lineBreak
+      var next = lineBreak &+ 2
+      if !bytes.isPlainLineEnd(lineBreak) {
+        let logical = bytes.logicalLineEnd(from: lineBreak)
+        (content, next) = (logical.content, logical.next)
+        if let fault = logical.fault { section.note(Defect(label.name, fault, at: content)) }
+      }
       if label.isWellFormed {
-        let value = bytes.trimmed(label.valueStart, lineEnd.content)
+        let value = bytes.trimmed(label.valueStart, content)
         if value.count > valueLimit { section.note(Defect(label.name, "Header Field Too Large", at: line)) }
-        rows[section.rows] = HeaderField(
-          name: label.name, next: HeaderField.none, row: ByteRange(line, lineEnd.next), value: value)
-        chains.append(section.rows, label.name, &rows)
-        section.rows += 1
+        rows[count] = HeaderField(
+          name: label.name, next: HeaderField.none, row: ByteRange(line, next), value: value)
+        chains.append(count, label.name, &rows)
+        count &+= 1
       } else {
         section.note(Defect(.other, "Malformed Header Field", at: line))
       }
-      line = lineEnd.next
+      line = next
     }
     section.note(Defect(.other, "Missing Empty Line", at: line))
-    return finish(section, line, bytes.count)
+    return finish(section, count, line, bytes.count)
   }
 
-  private static func finish(_ section: Section, _ end: Int, _ bodyStart: Int) -> Section {
+  private static func finish(_ section: Section, _ rows: Int, _ end: Int, _ bodyStart: Int) -> Section {
     var section = section
+    section.rows = rows
     section.end = end
     section.bodyStart = bodyStart
     return section
@@ -136,11 +145,13 @@ extension Span where Element == UInt8 {
   @inline(__always)
   fileprivate func label(at line: Int, _ names: borrowing FieldNameTable) -> FieldLabel {
     // A known name right before a colon among the first sixteen bytes: nearly every row.
-    if line + 16 <= count {
-      let length = block(at: line).firstOffset(of: UInt8(ascii: ":"))
+    if line &+ 16 <= count {
+      let block = block(at: line)
+      let length = block.firstOffset(of: UInt8(ascii: ":"))
       if length < 16 {
-        let name = names.name(self, line, length)
-        if name != .other { return FieldLabel(name: name, valueStart: line + length + 1, isWellFormed: true) }
+        let words = block.foldedPrefix(length)
+        let name = names.name(FoldedName(first: words.first, second: words.second))
+        if name != .other { return FieldLabel(name: name, valueStart: line &+ length &+ 1, isWellFormed: true) }
       }
     }
     return slowLabel(at: line, names)
@@ -148,28 +159,24 @@ extension Span where Element == UInt8 {
 
   @inline(never)
   private func slowLabel(at line: Int, _ names: borrowing FieldNameTable) -> FieldLabel {
-    var offset = line
-    while offset < count, self[offset].isToken { offset += 1 }
+    var offset = endOfToken(from: line, to: count)
     let length = offset - line
     while offset < count, self[offset].isBlank { offset += 1 }
     guard length > 0, offset < count, self[offset] == UInt8(ascii: ":") else {
       return FieldLabel(name: .other, valueStart: offset, isWellFormed: false)
     }
-    return FieldLabel(name: names.name(self, line, length), valueStart: offset + 1, isWellFormed: true)
+    return FieldLabel(name: names.name(foldedName(line, length)), valueStart: offset + 1, isWellFormed: true)
   }
 
-  /// Finds the end of the line that goes on at `offset`, continuation lines included (E10).
+  /// Whether a CRLF stands at `offset` and the line behind it is no continuation.
   @inline(__always)
-  fileprivate func logicalLineEnd(from offset: Int) -> LogicalLine {
-    let end = lineBreak(from: offset)
-    if end + 3 <= count, self[end] == 13, self[end + 1] == 10, !self[end + 2].isBlank {
-      return LogicalLine(content: end, next: end + 2, fault: nil)
-    }
-    return slowLogicalLineEnd(from: end)
+  fileprivate func isPlainLineEnd(_ offset: Int) -> Bool {
+    offset &+ 3 <= count && self[offset] == 13 && self[offset &+ 1] == 10 && !self[offset &+ 2].isBlank
   }
 
+  /// Finds the end of the line whose first line break is at `lineBreak`, continuations included (E10).
   @inline(never)
-  private func slowLogicalLineEnd(from lineBreak: Int) -> LogicalLine {
+  fileprivate func logicalLineEnd(from lineBreak: Int) -> LogicalLine {
     var fault: StaticString?
     var offset = lineBreak
     while offset < count {
