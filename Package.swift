@@ -73,7 +73,7 @@ let package = Package(
 
     tests("Timekeeping", ["Timekeeping"]),
     tests("PagedStorage", ["PagedStorage", "Timekeeping"]),
-    tests("SIPSyntax", ["SIPSyntax"]),
+    tests("SIPSyntax", ["SIPSyntax"], resources: [.copy("Fixtures")]),
     tests("SessionTimers", ["SessionTimers", "SIPSyntax"]),
     tests("SIPTransactions", ["SIPTransactions", "Timekeeping"]),
     tests("CallState", ["CallState", "PagedStorage", "SessionTimers", "SIPSyntax", "Timekeeping"]),

@@ -111,7 +111,13 @@ extension Span where Element == UInt8 {
     var key = FoldedName()
     for offset in 0..<length {
       let byte = UInt64(self[start + offset].lowercased) << UInt64((offset & 7) * 8)
-      if offset < 8 { key.first |= byte } else if offset < 16 { key.second |= byte } else { key.third |= byte }
+      if offset < 8 {
+        key.first |= byte
+      } else if offset < 16 {
+        key.second |= byte
+      } else {
+        key.third |= byte
+      }
     }
     return key
   }

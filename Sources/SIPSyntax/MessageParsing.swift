@@ -151,7 +151,9 @@ extension Span where Element == UInt8 {
       if length < 16 {
         let words = block.foldedPrefix(length)
         let name = names.name(FoldedName(first: words.first, second: words.second))
-        if name != .other { return FieldLabel(name: name, valueStart: line &+ length &+ 1, isWellFormed: true) }
+        if name != .other {
+          return FieldLabel(name: name, valueStart: line &+ length &+ 1, isWellFormed: true)
+        }
       }
     }
     return slowLabel(at: line, names)

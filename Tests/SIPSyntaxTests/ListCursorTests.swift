@@ -17,7 +17,8 @@ struct ListCursorTests {
     "commas and rows separate, but not inside quotes, brackets and comments",
     arguments: [
       (["Route: <sip:a;lr>,<sip:b>", "Route: <sip:c>"], ["<sip:a;lr>", "<sip:b>", "<sip:c>"]),  // E11
-      (["Route: \"x, <y>\" <sip:a,b>;p=\"1,2\" , <sip:b>"], ["\"x, <y>\" <sip:a,b>;p=\"1,2\"", "<sip:b>"]),  // E12
+      // E12
+      (["Route: \"x, <y>\" <sip:a,b>;p=\"1,2\" , <sip:b>"], ["\"x, <y>\" <sip:a,b>;p=\"1,2\"", "<sip:b>"]),
       (["Route: <sip:a>\r\n , \r\n <sip:b>"], ["<sip:a>", "<sip:b>"]),  // E10
       (["Route: h (a, b) , i"], ["h (a, b)", "i"]), (["Route: sip:a(b, sip:c"], ["sip:a(b", "sip:c"]),
       (["Route: a,,b"], ["a", "(failed)"]), (["Route: a,"], ["a", "(failed)"]),

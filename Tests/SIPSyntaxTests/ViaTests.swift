@@ -33,7 +33,8 @@ struct ViaTests {
     "a broken value is refused",
     arguments: [
       "", "SIP/2.0 h", "SIP/2.0/UDP", "SIP/2.0/UDP ", "SIP/2.0/UDP h;;branch=1", "SIP/2.0/UDP h;",  // E23
-      "SIP/2.0/UDP h;branch=1;branch=1", "SIP/2.0/UDP h;received=1;received=1", "SIP/2.0/UDP h;rport;RPORT",  // E21
+      // E21
+      "SIP/2.0/UDP h;branch=1;branch=1", "SIP/2.0/UDP h;received=1;received=1", "SIP/2.0/UDP h;rport;RPORT",
       "SIP/2.0/UDP h;branch", "SIP/2.0/UDP h;branch=\"x\"", "SIP/2.0/UDP h;x=\"open", "SIP/2.0/UDP h:",
       "SIP/2.0/UDP h:0", "SIP/2.0/UDP h:65536", "SIP/2.0/UDP 2001:db8::1", "SIP/2.0/UDP [2001:db8::1",
       "SIP/2.0/UDP [nonsense]", "SIP/2.0/UDP h;rport=x", "SIP/2.0/UDP h;rport=65536",
@@ -98,7 +99,8 @@ struct NameAddressTests {
   @Test(
     "URI and tag are found",
     arguments: [
-      ("<sip:a@b>;tag=1", "sip:a@b|1"), ("sip:a@b;tag=1", "sip:a@b|1"), ("caller<sip:a@b>", "sip:a@b|-"),  // E29, E30
+      // E29, E30
+      ("<sip:a@b>;tag=1", "sip:a@b|1"), ("sip:a@b;tag=1", "sip:a@b|1"), ("caller<sip:a@b>", "sip:a@b|-"),
       ("\"A. \\\"B\\\" <sip:x@y>;tag=2\" <sip:a@b> ; x ; TAG = 3", "sip:a@b|3"),
       ("<sip:a@b;tag=1>", "sip:a@b;tag=1|-"),
       ("  Jane  Q~.  <sips:a,b;c?d@e>\r\n ;tag=t", "sips:a,b;c?d@e|t"), ("tel:+1234;tag=9", "tel:+1234|9"),
@@ -109,8 +111,10 @@ struct NameAddressTests {
   @Test(
     "text that can be taken in two ways is refused",
     arguments: [
-      "", "<sip:a@b", "sip:a@b>", "\"open <sip:a@b>", "Watson, T <sip:a@b>", "a@b <sip:a@b>", "< sip:a@b >",  // E31
-      "<sip:a@b>;;tag=1", "<sip:a@b>;", "<sip:a@b>;tag=1;tag=2", "<sip:a@b>;tag=", "<sip:a@b>;tag=\"1\"",  // E21, E23
+      // E31
+      "", "<sip:a@b", "sip:a@b>", "\"open <sip:a@b>", "Watson, T <sip:a@b>", "a@b <sip:a@b>", "< sip:a@b >",
+      // E21, E23
+      "<sip:a@b>;;tag=1", "<sip:a@b>;", "<sip:a@b>;tag=1;tag=2", "<sip:a@b>;tag=", "<sip:a@b>;tag=\"1\"",
       "sip:a,b@c", "sip:a@b?x=y", "<>", "<a@b>", "*", "<sip:a@b> x", "<sip:a@b>, <sip:c@d>", "<sip:a<b@c>",
       "sip:",
     ])
