@@ -57,8 +57,8 @@ def framing(stage):
     expect_equal(callee.request("MESSAGE").body, body, "the body without what followed it")
     sender.send(message.replace(b"frame-1", b"frame-2")[:-1], proxy.address)
     expect_equal(sender.response(400).status, 400, "a datagram shorter than its Content-Length")
-    message = message.replace(b"frame-1", b"frame-3").replace(b"Content-Length: %d\r\n" % len(body), b"") + b"more"
-    sender.send(message, proxy.address)
+    message = sender.compose("MESSAGE", callee.uri, "frame-3@x", FROM, TO, 1, body=body + b"more")
+    sender.send(message.replace(b"Content-Length: %d\r\n" % len(body + b"more"), b""), proxy.address)
     seen = callee.receive(lambda m: m.get("Call-ID") == "frame-3@x", "MESSAGE without Content-Length")
     expect_equal(seen.body, body + b"more", "the open body")
 

@@ -25,12 +25,12 @@ def preloaded(stage):
 def one_row(stage):
     """B31, B36, E11, E12, E16: one row with three values, folded."""
     proxy, caller, callee = peers(stage)
-    row = f"<sip:{proxy.hostport};lr>,\r\n <sip:{callee.hostport};lr;a=\"x,y\"> , <sip:z.invalid;lr>"
+    row = f"<sip:{proxy.hostport};lr>,\r\n <sip:{callee.hostport};lr>;a=\"x,y\" , <sip:z.invalid;lr>"
     caller.send(caller.compose("INVITE", "sip:n@n.invalid", "route-2@x", FROM, TO, 1, routes=[row]), proxy.address)
     seen = callee.request("INVITE")
     joined = ",".join(seen.all("Route"))
     expect_equal(
-        [part.strip() for part in joined.split(" , ")], [f"<sip:{callee.hostport};lr;a=\"x,y\">", "<sip:z.invalid;lr>"],
+        [part.strip() for part in joined.split(" , ")], [f"<sip:{callee.hostport};lr>;a=\"x,y\"", "<sip:z.invalid;lr>"],
         "the values left")
 
 
@@ -72,12 +72,14 @@ def next_hop(stage):
     """B59: as a loose Route; what comes from the next hop itself or belongs to a dialog is routed as it says."""
     hop = stage.user_agent("hop")
     proxy = stage.proxy("--next-hop", f"sip:{hop.hostport};lr")
-    caller = stage.user_agent("caller")
+    caller = stage.user_agent("caller", "127.0.0.2")
     caller.send(caller.compose("INVITE", "sip:b@away.invalid", "hop-1@x", FROM, TO, 1), proxy.address)
     seen = hop.request("INVITE")
     expect_equal(seen.uri, "sip:b@away.invalid", "Request-URI")
     route = seen.listed("Route")
     expect(len(route) == 1 and hop.hostport in route[0] and ";lr" in route[0], f"Route {route}")
+    hop.send(hop.compose("OPTIONS", caller.uri, "hop-3@x", FROM, TO, 1), proxy.address)
+    expect_equal(caller.request("OPTIONS").all("Route"), [], "Route of what comes from the next hop")
     caller.send(caller.compose("OPTIONS", f"sip:{proxy.hostport}", "hop-2@x", FROM, TO, 1), proxy.address)
     expect_equal(caller.final("OPTIONS").status, 200, "OPTIONS to the proxy itself")
 
