@@ -90,9 +90,7 @@ extension [UInt8] {
   mutating func append(copying source: Span<UInt8>, from start: Int, to end: Int) {
     let end = Swift.min(end, source.count)
     guard start >= 0, start < end else { return }
-    unsafe source.withUnsafeBufferPointer { whole in
-      unsafe append(contentsOf: UnsafeBufferPointer(rebasing: whole[start..<end]))
-    }
+    unsafe source.extracting(start..<end).withUnsafeBufferPointer { part in unsafe append(contentsOf: part) }
   }
 }
 

@@ -17,7 +17,7 @@ public struct HeaderField: BitwiseCopyable, Sendable {
 
 /// Why a message is malformed, and what a request with this defect is answered (RFC 3261 §16.3 item 1).
 public struct Defect: Sendable {
-  /// The status to answer a request with: 400, or 505 (E3) or 501 (E27). Responses are dropped (E20).
+  /// The status to answer a request with: 400, or 414, 501 (E27) or 505 (E3). Responses are dropped (E20).
   public let status: UInt16
   /// The field at fault; `.other` for the start line and the shape of the message.
   public let field: FieldName

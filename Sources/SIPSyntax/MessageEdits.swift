@@ -59,8 +59,12 @@ public struct MessageEdits: ~Copyable, Sendable {
 
   private mutating func insert(_ edit: Edit) {
     var position = edits.count
-    while position > 0, edits[position - 1].start > edit.start { position -= 1 }
-    edits.insert(edit, at: position)
+    edits.append(edit)
+    while position > 0, edits[position - 1].start > edit.start {
+      edits[position] = edits[position - 1]
+      position -= 1
+    }
+    edits[position] = edit
   }
 
   /// Appends bytes [0, `end`) of `source` to `output` with all edits applied.

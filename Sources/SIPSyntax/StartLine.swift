@@ -54,6 +54,10 @@ extension SIPMessage {
 
   /// E5, E6, D59: a Request-URI that cannot be understood as a URI is 400; the scheme is judged later.
   private mutating func readRequestURI(_ bytes: Span<UInt8>) {
+    guard requestURI.count <= SIPMessage.valueLimit else {
+      note(Defect(.other, "Request-URI Too Long", at: requestURI.lowerBound, status: 414))  // E42
+      return
+    }
     guard let uri = SIPURI(parsing: bytes, requestURI) else {
       note(Defect(.other, "Malformed Request-URI", at: requestURI.lowerBound))
       return

@@ -151,6 +151,7 @@ struct HeaderFieldTests {
   func limits() {
     let long = String(repeating: "a", count: 8_193)
     #expect(verdict(request(adding: ["Foo: " + long])) == "400 Header Field Too Large")
+    #expect(verdict(request("INVITE sip:\(long)@h SIP/2.0")) == "414 Request-URI Too Long")
     let rows = (0..<600).map { "X-\($0): y" }
     #expect(verdict(request(adding: rows)) == "400 Too Many Header Fields")
     let wide = (0..<20).map { "X-\($0): " + String(repeating: "b", count: 4_000) }
