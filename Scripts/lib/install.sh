@@ -42,6 +42,16 @@ need_swift() {
   return 1
 }
 
+# build_release: builds the program; what the build tool forgets in the temporary folder is removed. Chatter to stderr.
+build_release() {
+  local scratch status
+  scratch=$(mktemp -d) || return 1
+  TMPDIR=$scratch swift build --package-path "$1" --configuration release --product callkeeper >&2
+  status=$?
+  rm -rf "$scratch"
+  return $status
+}
+
 # need_unpacked PACKAGE FOLDER: unpacks a Debian package into FOLDER without installing it, so that no service of it
 # is ever set up, enabled or started. Does nothing when FOLDER has it already.
 need_unpacked() {

@@ -101,13 +101,16 @@ class Proxy:
     def counts(self):
         return self.get_json("/dialogs/count")
 
-    def proportional_set_size(self):
-        """PSS in KiB, as the kernel sums it up."""
+    def private_memory(self):
+        """Anonymous PSS in KiB: what the process itself holds.
+
+        The rest of its PSS is program text, whose share depends on how many other proxies run beside it.
+        """
         with open(f"/proc/{self.process.pid}/smaps_rollup", encoding="ascii") as rollup:
             for line in rollup:
-                if line.startswith("Pss:"):
+                if line.startswith("Pss_Anon:"):
                     return int(line.split()[1])
-        raise AssertionError("no Pss line")
+        raise AssertionError("no Pss_Anon line")
 
     @property
     def is_running(self):

@@ -1,13 +1,15 @@
 """Mutated SIP from a seed: the same seed gives the same datagrams.
 
-Whatever a mutation makes of an IPv4 address is bent back to loopback, so that no datagram of a test ever leaves the
-machine; the names end in .invalid and .test, which no resolver knows.
+Whatever a mutation makes of an IPv4 address is bent to a loopback address that nobody uses, so that no datagram leaves
+the machine or reaches another scenario; the names end in .invalid and .test, which no resolver knows.
 """
 
 import random
 import re
 
-QUAD = re.compile(rb"\b(?!127\.)\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b")
+HOME = "127.0.0.77"
+NOWHERE = b"127.0.0.9"
+QUAD = re.compile(rb"\b(?!127\.0\.0\.77\b)\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b")
 
 TEMPLATES = [
     b"INVITE sip:callee@%(peer)s SIP/2.0\r\nVia: SIP/2.0/UDP %(self)s;rport;branch=z9hG4bK-%(n)d\r\nMax-Forwards: 70\r\n"
@@ -31,7 +33,7 @@ TEMPLATES = [
     b"CSeq: 1 INVITE\r\nSession-Expires: 90;refresher=uas\r\nRequire: timer\r\nContent-Length: 0\r\n\r\n",
 ]
 FRAGMENTS = [
-    b"\r\n", b"\r\n ", b"\n", b"\r", b"\0", b"\"", b"\\", b"<", b">", b",", b";", b";;", b":", b"@", b"[", b"[::1]:", b"%00",
+    b"\r\n", b"\r\n ", b"\n", b"\r", b"\0", b"\"", b"\\", b"<", b">", b",", b";", b";;", b":", b"@", b"[", b"[::ffff:127.0.0.9]:", b"%00",
     b"Via: ", b"v:", b"Route: <sip:", b";lr", b";rport", b";branch=z9hG4bK", b";tag=", b"Session-Expires: ", b"x:",
     b"Min-SE: 99999999999999999999", b"4294967296", b"-1", b"Content-Length: 65536\r\n", b"Supported: timer\r\n", b"(", b")",
     b"\xff\xfe", b"\xc3\xa9", b" " * 200, b"a" * 600, b"SIP/2.0", b"SIP/3.0", b"sips:", b"tel:+1", b";maddr=127.0.0.9",
@@ -44,7 +46,7 @@ def datagrams(seed, count, values):
     randomness = random.Random(seed)
     for number in range(count):
         base = randomness.choice(TEMPLATES) % {**values, b"n": number}
-        yield QUAD.sub(b"127.0.0.9", mutate(bytearray(base), randomness))
+        yield QUAD.sub(NOWHERE, mutate(bytearray(base), randomness))
 
 
 def mutate(data, randomness):

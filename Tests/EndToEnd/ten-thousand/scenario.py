@@ -18,11 +18,10 @@ def reclaimed(stage):
     callee.start()
     caller.start(proxy.address, callee.address)
     rise = []  # (when, count), each read between two looks at the clock
-    while not rise or rise[-1][1] < CALLS:
+    while not rise or (rise[-1][1] < CALLS and caller.process.poll() is None):
         asked = time.monotonic()
         count = proxy.counts()["active"]
         rise.append((asked, count))
-        expect(asked - rise[0][0] < 100, f"only {count} dialogs after 100 s")
         time.sleep(0.05)
     caller.wait()
     callee.wait()
@@ -38,7 +37,7 @@ def reclaimed(stage):
         position = bisect.bisect_left(times, when)
         return CALLS if position >= len(rise) else rise[position][1]
 
-    slack = 0.25  # what reading a count may take on a busy machine, and half a second's resolution of nobody
+    slack = 0.25  # what the reading of a count may take on a busy machine
     while True:
         asked = time.monotonic()
         count = proxy.counts()["active"]
