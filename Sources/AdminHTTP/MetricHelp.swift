@@ -37,10 +37,8 @@ extension Counter {
     case .nonInviteServerTransactions: "Other server transactions begun."
     case .inviteClientTransactions: "INVITE client transactions begun."
     case .nonInviteClientTransactions: "Other client transactions begun."
-    case .timerBFired: "INVITE requests that nobody answered (timer B)."
-    case .timerCFired: "INVITE requests that rang too long (timer C)."
-    case .timerFFired: "Other requests that nobody answered (timer F)."
-    case .timerHFired: "Final responses that nobody acknowledged (timer H)."
+    case .timerBFired, .timerCFired, .timerFFired, .timerHFired:
+      "Timers of RFC 3261 that ran out: b and f without an answer, c ringing too long, h without an ACK."
     case .transactionLimitReached: "Requests refused because --max-transactions was reached."
     case .dialogLimitReached: "Requests refused because --max-dialogs was reached."
     case .earlyDialogLimitReached: "Early dialogs not recorded because their INVITE had opened too many."

@@ -65,14 +65,16 @@ extension Counter {
 
   /// The counters whose names begin alike are one family, told apart by a label.
   var metric: Metric {
+    // A timer's letter in the name would read as an abbreviated unit.
     let families = [
-      ("answered_", "callkeeper_answers_total", "status"),
-      ("dropped_", "callkeeper_messages_dropped_total", "reason"),
-      ("dialogs_ended_by_", "callkeeper_dialogs_ended_total", "cause"),
+      ("answered_", "", "callkeeper_answers_total", "status"),
+      ("dropped_", "", "callkeeper_messages_dropped_total", "reason"),
+      ("dialogs_ended_by_", "", "callkeeper_dialogs_ended_total", "cause"),
+      ("timer_", "_fired", "callkeeper_timers_fired_total", "timer"),
     ]
     let name = snakeCase
-    for (prefix, family, label) in families where name.hasPrefix(prefix) {
-      let value = String(name.dropFirst(prefix.count))
+    for (prefix, suffix, family, label) in families where name.hasPrefix(prefix) && name.hasSuffix(suffix) {
+      let value = String(name.dropFirst(prefix.count).dropLast(suffix.count))
       return Metric(name: family, label: Metric.Label(name: label, value: value))
     }
     return Metric(name: "callkeeper_\(name)_total", label: nil)
