@@ -121,8 +121,15 @@ private struct Engine: ~Copyable {
     proxy.advance(to: now, into: &outbox)
   }
 
-  /// Sends the outbox in its order, in runs of messages that leave by one socket, and clears it.
+  /// Sends the outbox and clears it.
   mutating func flush(over transports: [UDPTransport], counting counters: Counters) {
+    // A function of its own, so that its references are gone and clearing keeps the memory.
+    send(over: transports, counting: counters)
+    outbox.removeAll()
+  }
+
+  /// Sends the outbox in its order, in runs of messages that leave by one socket.
+  private func send(over transports: [UDPTransport], counting counters: Counters) {
     let sends = outbox.sends
     var start = 0
     while start < sends.count {
@@ -136,7 +143,6 @@ private struct Engine: ~Copyable {
       }
       start = end
     }
-    outbox.removeAll()
   }
 }
 
