@@ -73,7 +73,7 @@ extension ProxyEngine {
       branches.writeStateless(key.hash, to: &output)
     }
     let start = outbox.bytes.count
-    bench.edits.apply(to: bytes, upTo: message.messageEnd, into: &outbox.bytes)
+    copy(message, bytes, bench.edits, into: &outbox)
     guard outbox.bytes.count - start <= Self.largestDatagram else {
       outbox.bytes.truncate(to: start)
       counters.add(to: unroutable)

@@ -77,7 +77,7 @@ extension ProxyEngine {
   ) -> ByteRange {
     let range = contact(message, bytes)
     guard !range.isEmpty else { return .none }
-    let shift = edits.shift(before: range.lowerBound)
+    let shift = edits.shift(before: range.lowerBound) - message.startLine.lowerBound
     return ByteRange(range.lowerBound + shift, range.upperBound + shift)
   }
 }

@@ -49,7 +49,7 @@ extension ProxyEngine {
       branches.write(client, loop: loop, to: &output)
     }
     let start = outbox.bytes.count
-    bench.edits.apply(to: bytes, upTo: message.messageEnd, into: &outbox.bytes)
+    copy(message, bytes, bench.edits, into: &outbox)
     let sent = outbox.bytes.count - start
     guard sent <= Self.largestDatagram else {
       outbox.bytes.truncate(to: start)
@@ -69,6 +69,23 @@ extension ProxyEngine {
     clients.slab[client.index].contact = contactAfterEdits(message, bytes, bench.edits)
   }
 
+  /// Copies a message with its edits, without the empty lines before its start line.
+  func copy(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ edits: borrowing MessageEdits,
+    into outbox: inout Outbox
+  ) {
+    let range = ByteRange(message.startLine.lowerBound, message.messageEnd)
+    edits.apply(to: bytes, range: range, into: &outbox.bytes)
+  }
+
+  /// Adds what makes the version of the start line upper case, if it is not (E1).
+  func addVersion(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>, to edits: inout MessageEdits) {
+    guard !bytes.equals(message.version, "SIP/2.0") else { return }
+    edits.begin(replacing: message.version)
+    edits.text.append("SIP/2.0")
+    edits.end()
+  }
+
   /// What still fits into one datagram over IPv4; IPv6 allows a little more.
   static var largestDatagram: Int { 65_507 }
 
@@ -85,6 +102,7 @@ extension ProxyEngine {
     addRecordRoute(message, bytes, arrival, target, defaultPosition: top, to: &edits)
     addRouteEdits(message, bytes, plan, target, position: top, to: &edits)
     addMaxForwards(message, position: top, to: &edits)
+    addVersion(message, bytes, to: &edits)
   }
 
   /// Step 8: our Via goes on top (B62, D8); `rport` asks for answers on the socket we send from (D27).

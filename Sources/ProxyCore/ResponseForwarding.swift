@@ -116,9 +116,10 @@ extension ProxyEngine {
     }
     bench.edits.removeAll()
     bench.edits.delete(ours.removal)
+    addVersion(message, bytes, to: &bench.edits)
     if let decision { addSessionTimerEdits(decision, message, bytes, to: &bench.edits) }
     let start = outbox.bytes.count
-    bench.edits.apply(to: bytes, upTo: message.messageEnd, into: &outbox.bytes)
+    copy(message, bytes, bench.edits, into: &outbox)
     guard outbox.bytes.count - start <= Self.largestDatagram else {
       outbox.bytes.truncate(to: start)
       counters.add(to: .droppedUnsendableResponse)

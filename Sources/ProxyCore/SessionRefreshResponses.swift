@@ -73,6 +73,8 @@ extension ProxyEngine {
       updateRequestContact(of: server, side: known.side, on: known.id, at: now)
       return known
     }
+    // F5: a request without To tag is in no dialog, and only an INVITE makes one.
+    guard isInDialog || servers.slab[server].method == .invite else { return nil }
     guard message.from.hasTag || message.to.hasTag else { return nil }
     let setup = dialogSetup(message, contact: contact, of: server)
     let request = branch(of: server).map { clients.slab[$0].sent } ?? .none

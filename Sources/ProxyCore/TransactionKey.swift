@@ -34,7 +34,8 @@ extension TransactionKey {
     let method: SIPMethod = message.method == .ack ? .invite : message.method
     methodHash = method.hash(name: message.methodName, in: bytes, key: key)
     var hasher = KeyedHasher(key: key)
-    if let branch = via.branch, via.hasMagicCookie {
+    // C53: a branch that is nothing but the cookie identifies nothing.
+    if let branch = via.branch, via.hasMagicCookie, !via.isBareCookie {
       isWithoutCookie = false
       hasher.appendLowercased(bytes, from: branch.lowerBound, to: branch.upperBound)
       hasher.append(UInt8(0))

@@ -143,6 +143,14 @@ extension SIMD16<UInt8> {
     SIMD16.firstOffset((self .== SIMD16(repeating: byte)) .| (self .== SIMD16(repeating: other)))
   }
 
+  /// Index of the first lane that matters between the elements of a list: `,`, `<`, `"` or `(`; 16 without one.
+  @inline(__always)
+  func firstOffsetOfListMark() -> Int {
+    SIMD16.firstOffset(
+      (self .== SIMD16(repeating: 0x2C)) .| (self .== SIMD16(repeating: 0x3C))
+        .| (self .== SIMD16(repeating: 0x22)) .| (self .== SIMD16(repeating: 0x28)))
+  }
+
   /// Index of the first lane that ends a URI: a blank, a control, `<`, `>`, `"` or DEL; 16 without one.
   @inline(__always)
   func firstOffsetOfNonURI() -> Int {
@@ -233,6 +241,24 @@ extension Span where Element == UInt8 {
       offset += 16
     }
     while offset < end, self[offset].isToken { offset += 1 }
+    return Swift.min(offset, end)
+  }
+
+  /// Offset of the first `,`, `<`, `"` or `(` in [offset, end), or `end`; `end` is at most `count`.
+  @inline(__always)
+  func firstListMark(from offset: Int, to end: Int) -> Int {
+    var offset = offset
+    while offset < end, offset + 16 <= count {
+      let found = block(at: offset).firstOffsetOfListMark()
+      if found < 16 { return Swift.min(offset + found, end) }
+      offset += 16
+    }
+    while offset < end {
+      switch self[offset] {
+      case 0x2C, 0x3C, 0x22, 0x28: return offset
+      default: offset += 1
+      }
+    }
     return Swift.min(offset, end)
   }
 

@@ -95,7 +95,12 @@ extension FieldScanner {
   mutating func moveToComma(_ bytes: Span<UInt8>) -> Bool {
     let start = position
     var isBracketed = false
-    while position < end {
+    while true {
+      position =
+        isBracketed
+        ? bytes.firstOffset(of: UInt8(ascii: ">"), from: position, to: end)
+        : bytes.firstListMark(from: position, to: end)
+      guard position < end else { return true }
       switch bytes[position] {
       case UInt8(ascii: ",") where !isBracketed: return true
       case UInt8(ascii: "<"): isBracketed = true
@@ -110,7 +115,6 @@ extension FieldScanner {
       }
       position += 1
     }
-    return true
   }
 }
 
