@@ -5,34 +5,57 @@ import ProxyCore
 /// Names: `callkeeper_`, the counter's name in snake case, `_total`. Counters that are one thing in several
 /// kinds (answers by status, drops by reason, ends of dialogs by cause) share a name and differ in a label.
 func metricsText(_ facts: AdminFacts) -> [UInt8] {
-  var text = ""
-  func open(_ name: String, _ type: String, _ help: String) {
-    text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
-  }
-  open("callkeeper_build_info", "gauge", "Version of the running program, as a label; always 1.")
+  var text = MetricLayout.opening(
+    "callkeeper_build_info", "gauge", "Version of the running program, as a label; always 1.")
   text += "callkeeper_build_info{version=\"\(labelValue(facts.version))\"} 1\n"
-  open("callkeeper_uptime_seconds", "gauge", "Seconds since the process began to serve.")
-  text += "callkeeper_uptime_seconds \(facts.uptime)\n"
-  open("callkeeper_draining", "gauge", "1 while new calls are refused because the process is about to end.")
-  text += "callkeeper_draining \(facts.isDraining ? 1 : 0)\n"
-  open("callkeeper_dialogs_active", "gauge", "Confirmed dialogs: calls that are up now.")
-  text += "callkeeper_dialogs_active \(facts.sum(Gauge.dialogsTimed) + facts.sum(Gauge.dialogsUntimed))\n"
-  for gauge in Gauge.allCases {
-    let name = "callkeeper_" + gauge.snakeCase
-    open(name, "gauge", gauge.help)
-    text += "\(name) \(facts.sum(gauge))\n"
+  var bytes = Array(text.utf8)
+  bytes.reserveCapacity(16_384)
+  for row in MetricLayout.rows {
+    bytes.append(contentsOf: row.text)
+    bytes.append(contentsOf: row.value(facts).utf8)
+    bytes.append(UInt8(ascii: "\n"))
   }
-  // All series of a family must stand together, wherever its counters are declared.
-  let metrics = Counter.allCases.map { ($0, $0.metric) }
-  var written: Set<String> = []
-  for (first, family) in metrics where written.insert(family.name).inserted {
-    open(family.name, "counter", first.help)
-    for (counter, metric) in metrics where metric.name == family.name {
-      let label = metric.label.map { "{\($0.name)=\"\(labelValue($0.value))\"}" } ?? ""
-      text += "\(metric.name)\(label) \(facts.sum(counter))\n"
+  return bytes
+}
+
+/// What of the text never changes, made once: each row's lines up to the value.
+private struct MetricLayout {
+  struct Row: Sendable {
+    var text: [UInt8]
+    var value: @Sendable (AdminFacts) -> String
+  }
+
+  static func opening(_ name: String, _ type: String, _ help: String) -> String {
+    "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+  }
+
+  static let rows: [Row] = {
+    var rows: [Row] = []
+    func gauge(_ name: String, _ help: String, _ value: @escaping @Sendable (AdminFacts) -> Int) {
+      let text = opening(name, "gauge", help) + name + " "
+      rows.append(Row(text: Array(text.utf8)) { String(value($0)) })
     }
-  }
-  return Array(text.utf8)
+    gauge("callkeeper_uptime_seconds", "Seconds since the process began to serve.") { Int($0.uptime) }
+    gauge("callkeeper_draining", "1 while new calls are refused because the process is about to end.") {
+      $0.isDraining ? 1 : 0
+    }
+    gauge("callkeeper_dialogs_active", "Confirmed dialogs: calls that are up now.") {
+      $0.sum(Gauge.dialogsTimed) + $0.sum(Gauge.dialogsUntimed)
+    }
+    for each in Gauge.allCases { gauge("callkeeper_" + each.snakeCase, each.help) { $0.sum(each) } }
+    // All series of a family must stand together, wherever its counters are declared.
+    let metrics = Counter.allCases.map { ($0, $0.metric) }
+    var written: Set<String> = []
+    for (first, family) in metrics where written.insert(family.name).inserted {
+      var opening = opening(family.name, "counter", first.help)
+      for (counter, metric) in metrics where metric.name == family.name {
+        let label = metric.label.map { "{\($0.name)=\"\(labelValue($0.value))\"}" } ?? ""
+        rows.append(Row(text: Array("\(opening)\(metric.name)\(label) ".utf8)) { String($0.sum(counter)) })
+        opening = ""
+      }
+    }
+    return rows
+  }()
 }
 
 /// Escapes a label's value as the format asks.
@@ -61,7 +84,9 @@ struct Metric: Equatable {
 
 extension Counter {
   /// The counter's name as `/stats` writes it.
-  var snakeCase: String { MetricName.snakeCase(of: "\(self)") }
+  var snakeCase: String { Counter.snakeCaseNames[rawValue] }
+
+  private static let snakeCaseNames = allCases.map { MetricName.snakeCase(of: "\($0)") }
 
   /// The counters whose names begin alike are one family, told apart by a label.
   var metric: Metric {
@@ -83,7 +108,9 @@ extension Counter {
 
 extension Gauge {
   /// The gauge's name as `/stats` and `/metrics` write it.
-  var snakeCase: String { MetricName.snakeCase(of: "\(self)") }
+  var snakeCase: String { Gauge.snakeCaseNames[rawValue] }
+
+  private static let snakeCaseNames = allCases.map { MetricName.snakeCase(of: "\($0)") }
 }
 
 /// Swift's spelling of a name turned into that of metrics.
