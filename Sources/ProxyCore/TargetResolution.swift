@@ -23,7 +23,7 @@ extension ProxyEngine {
     }
     if let nextHop = configuration.nextHop, let first = nextHop.addresses.first, plan.nextRoute == nil,
       !message.to.hasTag, message.method != .ack, plan.token?.flow == nil,
-      !nextHop.addresses.contains(where: { $0.ip.canonical == arrival.flow.remote.ip.canonical })
+      !nextHop.addresses.contains(where: { isSameAddress($0, arrival.flow.remote) })
     {
       return reach(first, .udp, arrival, preferring: arrival.flow.listener, pushesNextHop: true)
     }
@@ -62,7 +62,11 @@ extension ProxyEngine {
   }
 
   /// Whether two flows lead to the same address and port of the other side.
-  func isSamePeer(_ left: Flow, _ right: Flow) -> Bool {
-    left.remote.port == right.remote.port && left.remote.ip.canonical == right.remote.ip.canonical
+  func isSamePeer(_ left: Flow, _ right: Flow) -> Bool { isSameAddress(left.remote, right.remote) }
+
+  /// Whether two addresses and their ports are the same. Hosts behind one NAT, or on one machine, share an
+  /// address, so the port counts too.
+  private func isSameAddress(_ left: SocketAddress, _ right: SocketAddress) -> Bool {
+    left.port == right.port && left.ip.canonical == right.ip.canonical
   }
 }
