@@ -4,8 +4,8 @@
 // and chosen: a too short interval from a caller with timer support is always answered 422, although the
 // RFC says MAY (A26); no Min-SE is added where nothing is too short (A31); a Session-Expires that cannot be
 // read is left alone and we ask for nothing (A38); a Min-SE that cannot be read, or below 90, counts as 90
-// (A18, A19); numbers above 2^32 - 1, which RFC 3261 does not allow, count as 2^32 - 1 in every comparison
-// (A16).
+// (A18, A19), yet where we raise Min-SE to our minimum a written 30 becomes 90 too (A34); numbers above
+// 2^32 - 1, which RFC 3261 does not allow, count as 2^32 - 1 in every comparison (A16).
 //
 // What never happens here, by construction: `refresher` is not in the result at all (A40); every branch
 // with timer support leaves Min-SE `.keep` (A41, G14); Require and Supported are not in the result (A45,
@@ -114,10 +114,15 @@ extension SessionTimerPolicy {
 
     if s < minSE {
       if timer { return .reject(minSE: minSE, clause: .a26) }
-      if request.minSE == .absent { return .forward(raised(request, .a33, .insert(minSE))) }
-      if m < minSE {
-        let isReadable = request.minSE != .opaque
-        return .forward(raised(request, .a34, isReadable ? .replace(minSE) : .replaceMalformed(minSE)))
+      switch request.minSE {
+      case .absent:
+        return .forward(raised(request, .a33, .insert(minSE)))
+      case .present(let field) where field.interval < minSE:  // As written: also 30 when M is 90.
+        return .forward(raised(request, .a34, .replace(minSE)))
+      case .opaque where m < minSE:
+        return .forward(raised(request, .a34, .replaceMalformed(minSE)))
+      case .present, .opaque:
+        break
       }
     }
     if s < m {

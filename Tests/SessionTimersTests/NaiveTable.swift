@@ -30,6 +30,8 @@ struct Columns {
   var s: Int? { if case .value(let seconds) = interval { Int(seconds) } else { nil } }
   /// m, 90 by default (RFC 4028 §5).
   var m: Int { if case .value(let seconds) = minSE { seconds < 90 ? 90 : Int(seconds) } else { 90 } }
+  /// m as it is written, below 90 or not; 90 when absent or unreadable.
+  var writtenM: Int { if case .value(let seconds) = minSE { Int(seconds) } else { 90 } }
   var hasMinSE: Bool { minSE != .none }
 }
 
@@ -89,12 +91,14 @@ let naiveTable: [NaiveRow] = [
   NaiveRow(
     name: "A34",
     matches: { row in
-      !row.timer && row.hasMinSE && row.m < row.least && row.s.map { $0 < row.least } == true
+      !row.timer && row.hasMinSE && row.writtenM < row.least && row.s.map { $0 < row.least } == true
     },
     result: { (seconds($0.least), seconds($0.least), $0.least) }),
   NaiveRow(
     name: "A35",
-    matches: { row in !row.timer && row.hasMinSE && row.m >= row.least && row.s.map { $0 < row.m } == true },
+    matches: { row in
+      !row.timer && row.hasMinSE && row.writtenM >= row.least && row.s.map { $0 < row.m } == true
+    },
     result: { (seconds($0.m), $0.minSE, $0.m) }),
   NaiveRow(
     name: "A36",
