@@ -76,16 +76,17 @@ struct DialogRecord: TimedRecord {
   /// The deadline on the wheel's clock, whose origin is the table's start.
   var deadline: MonotonicInstant { DialogClock.instant(ofSecond: expiresAt) }
 
-  /// Remembers whose INVITE was applied; false when it was that one already.
+  /// Remembers whose INVITE was applied; false when it was that one already, or a later one: a late copy of
+  /// an older 2xx says nothing any more (A76). One side's INVITEs never overlap (RFC 3261 §14.1).
   mutating func noteApplied(_ refresh: SessionRefresh) -> Bool {
     guard refresh.isInvite else { return true }
     switch refresh.sender {
     case .caller:
-      if flags.contains(.callerInviteSeen) && callerInviteApplied == refresh.cSeq { return false }
+      if flags.contains(.callerInviteSeen) && refresh.cSeq <= callerInviteApplied { return false }
       flags.insert(.callerInviteSeen)
       callerInviteApplied = refresh.cSeq
     case .callee:
-      if flags.contains(.calleeInviteSeen) && calleeInviteApplied == refresh.cSeq { return false }
+      if flags.contains(.calleeInviteSeen) && refresh.cSeq <= calleeInviteApplied { return false }
       flags.insert(.calleeInviteSeen)
       calleeInviteApplied = refresh.cSeq
     }

@@ -101,9 +101,7 @@ public struct DialogTable: ~Copyable {
     }
     let due = clock.second(after: lifetimes.early, from: now)
     guard let id = add(setup, hash, response, request, as: .early, due: due, at: now) else { return nil }
-    records[id.index].flags.insert(.chained)
-    if records.isLive(chain) { records[id.index].sibling = chain.index }
-    chain = id
+    join(id, to: &chain)
     counts.created &+= 1
     report(.createdEarly, id.index, at: now)
     return id
@@ -117,6 +115,27 @@ public struct DialogTable: ~Copyable {
     _ setup: DialogSetup, response: Span<UInt8>, request: Span<UInt8>, at now: MonotonicInstant
   ) -> SlabID? {
     establish(setup, response, request, adopted: false, at: now)
+  }
+
+  /// Puts a dialog that `createConfirmed` has made into its transaction's chain, so that `hasEnded` knows it.
+  public mutating func join(_ id: SlabID, to chain: inout SlabID) {
+    guard let place = place(of: id), !records[place].flags.contains(.chained) else { return }
+    records[place].flags.insert(.chained)
+    if records.isLive(chain) { records[place].sibling = chain.index }
+    chain = id
+  }
+
+  /// Whether a dialog of the chain had this key and is over: a late copy of its 2xx does not bring it back
+  /// (A76, F23). O(chain), hence for 2xx without a dialog only.
+  public func hasEnded(_ key: DialogKeyView, in bytes: Span<UInt8>, chain: SlabID) -> Bool {
+    guard records.isLive(chain) else { return false }
+    let hash = hash(of: key, in: bytes)
+    var next = chain.index
+    while next != DialogRecord.none {
+      if records[next].standing == .ended && records[next].hash == hash { return true }
+      next = records[next].sibling
+    }
+    return false
   }
 
   /// Brings back a dialog we do not know, at the 2xx to a refresh (A92, F33, F37). The sender of the

@@ -46,10 +46,12 @@ extension ProxyEngine {
     servers.slab[server].machine = .invite(machine)
     let decision = decideRefreshResponse(message, bytes, of: server)
     guard sendUpstream(message, bytes, server, decision, &bench, into: &outbox) != nil else { return }
+    // A request in a dialog has one 2xx; what follows are copies, which say nothing new (A75, A76).
+    let isCopy = servers.slab[server].flags.isSuperset(of: [.inDialog, .succeeded])
     servers.slab[server].flags.insert(.succeeded)
     conclude(server)
     servers.rearm(server)
-    trackSuccess(message, bytes, decision, of: server, at: now)
+    if !isCopy { trackSuccess(message, bytes, decision, of: server, at: now) }
     releaseRefresh(of: server, at: now)
     // Answered: nobody can ask for the request or a provisional response again.
     forgetResponse(of: server)

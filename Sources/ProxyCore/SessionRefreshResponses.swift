@@ -61,7 +61,7 @@ extension ProxyEngine {
       on: dialog.id)
   }
 
-  /// The dialog a 2xx belongs to, made when there is none; nil when the table is full.
+  /// The dialog a 2xx belongs to, made when there is none; nil when it is over or the table is full.
   private mutating func dialogOfSuccess(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, of server: UInt32, at now: MonotonicInstant
   ) -> DialogMatch? {
@@ -75,6 +75,7 @@ extension ProxyEngine {
     }
     // F5: a request without To tag is in no dialog, and only an INVITE makes one.
     guard isInDialog || servers.slab[server].method == .invite else { return nil }
+    guard !isOver(message, bytes, of: server) else { return nil }
     guard message.from.hasTag || message.to.hasTag else { return nil }
     let setup = dialogSetup(message, contact: contact, of: server)
     let request = branch(of: server).map { clients.slab[$0].sent } ?? .none
@@ -84,7 +85,22 @@ extension ProxyEngine {
       counters.add(to: .dialogLimitReached)
       return nil
     }
+    if !isInDialog {
+      var chain = servers.slab[server].earlyDialogs
+      dialogs.join(id, to: &chain)
+      servers.slab[server].earlyDialogs = chain
+    }
     return DialogMatch(id: id, side: .caller)
+  }
+
+  /// Whether the dialog of a 2xx, unknown now, was known to its transaction: it has ended since, and neither a
+  /// late copy of the 2xx nor a late first one brings it back (A76, F22, F23).
+  private func isOver(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>, of server: UInt32) -> Bool {
+    let record = servers.slab[server]
+    if record.flags.contains(.inDialog) { return !record.dialog.isNone }
+    let key = DialogKeyView(
+      callID: message.callID, callerTag: message.from.tag, calleeTag: message.to.tag)
+    return dialogs.hasEnded(key, in: bytes, chain: record.earlyDialogs)
   }
 
   private static func makeDialog(

@@ -68,7 +68,7 @@ struct ServerTransactionFlags: OptionSet, BitwiseCopyable {
 
 /// A request we received, its response context, and what its session timer needs.
 ///
-/// The record owns ``response`` and the early dialogs chained from ``earlyDialogs``; it frees both.
+/// The record owns ``response`` and the chain that starts at ``earlyDialogs``; it frees both.
 struct ServerTransactionRecord: TimedRecord {
   var generation: UInt32 = 0
   var freeLink: UInt32 = 0
@@ -91,7 +91,7 @@ struct ServerTransactionRecord: TimedRecord {
   var response = Blob.none
   /// The dialog an in-dialog request belongs to.
   var dialog = SlabID.none
-  /// First of the early dialogs this INVITE opened.
+  /// Chain of the dialogs this INVITE made, early or confirmed at once; those that ended stay in it.
   var earlyDialogs = SlabID.none
   /// How many there were; bounded by ``ProxyConfiguration/maxEarlyDialogs``.
   var earlyDialogCount: UInt16 = 0
