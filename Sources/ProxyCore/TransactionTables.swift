@@ -70,10 +70,11 @@ struct ServerTransactionTable: ~Copyable {
     wheel.popDue(at: now, in: &slab, budget: &budget)
   }
 
-  /// Puts a popped transaction that lives on back on the wheel.
+  /// Puts a popped transaction that lives on back on the wheel, unless an effect of its timer already did.
   mutating func relink(_ index: UInt32) {
+    let old = slab[index].deadline
     slab[index].deadline = slab[index].machine.deadline
-    wheel.insert(index, in: &slab)
+    wheel.deadlineMoved(index, from: old, in: &slab)
   }
 }
 
@@ -120,10 +121,11 @@ struct ClientTransactionTable: ~Copyable {
     wheel.popDue(at: now, in: &slab, budget: &budget)
   }
 
-  /// Puts a popped transaction that lives on back on the wheel.
+  /// Puts a popped transaction that lives on back on the wheel, unless an effect of its timer already did.
   mutating func relink(_ index: UInt32) {
+    let old = slab[index].deadline
     slab[index].deadline = slab[index].nextDeadline
-    wheel.insert(index, in: &slab)
+    wheel.deadlineMoved(index, from: old, in: &slab)
   }
 }
 
