@@ -89,6 +89,8 @@ extension ProxyEngine {
   }
 
   private func count(_ change: RequestChange, _ request: SessionRefreshRequest) {
+    if request.minSE == .opaque { counters.add(to: .sessionTimerFieldsOpaque) }  // A18
+    countUnknownRefresher(request.sessionExpires)
     switch (change.sessionExpires, request.sessionExpires) {
     case (.insert, _): counters.add(to: .sessionExpiresInserted)
     case (.replace(let interval), .present(let field)):
@@ -102,6 +104,11 @@ extension ProxyEngine {
     case .insert: counters.add(to: .minSEInserted)
     case .replace, .replaceMalformed: counters.add(to: .minSERaised)
     }
+  }
+
+  /// A20: forwarded as it is, and counted.
+  func countUnknownRefresher(_ field: FieldReading<SessionExpires>) {
+    if case .present(let field) = field, field.hasUnknownRefresher { counters.add(to: .refresherUnknown) }
   }
 
   /// A 422 makes no dialog; its decision goes to the dialog it was sent in, or to the log of refusals.

@@ -35,9 +35,13 @@ extension ProxyEngine {
   func decideRefreshResponse(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, of server: UInt32
   ) -> ResponseDecision {
-    configuration.sessionTimers.decision(
-      forStatus: message.status, sessionExpires: readSessionExpires(message, bytes),
-      memory: servers.slab[server].timerMemory)
+    let sessionExpires = readSessionExpires(message, bytes)
+    if message.status < 300 {
+      countUnknownRefresher(sessionExpires)
+      if sessionExpires == .opaque { counters.add(to: .sessionTimerFieldsOpaque) }  // A17, A66
+    }
+    return configuration.sessionTimers.decision(
+      forStatus: message.status, sessionExpires: sessionExpires, memory: servers.slab[server].timerMemory)
   }
 
   /// A 2xx to an INVITE or UPDATE goes upstream: its dialog is confirmed, found again or adopted, and its

@@ -31,6 +31,8 @@ public struct SessionExpires: BitwiseCopyable, Equatable, Sendable {
   public var interval: DeltaSeconds
   /// The `refresher` parameter; nil when absent or neither `uac` nor `uas` (A20).
   public var refresher: Refresher?
+  /// A `refresher` parameter is there that is neither `uac` nor `uas`: counted, not understood (A20).
+  public var hasUnknownRefresher = false
   /// Where the digits of the interval stand, so that only they are replaced (A14).
   public var digits: ByteRange
 
@@ -76,7 +78,9 @@ public func readSessionExpires(
   guard message.count(.sessionExpires) == 1,
     let digits = readDelta(bytes, message[field: row].value)
   else { return .opaque }
-  return .present(SessionExpires(interval: digits.delta, refresher: digits.refresher, digits: digits.range))
+  var field = SessionExpires(interval: digits.delta, refresher: digits.refresher, digits: digits.range)
+  field.hasUnknownRefresher = digits.hasRefresher && digits.refresher == nil
+  return .present(field)
 }
 
 /// What the message says in Min-SE.
@@ -91,7 +95,7 @@ public func readMinSE(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>) -> 
 /// `delta-seconds *(SEMI param)` (A13); nil when it is anything else.
 private func readDelta(
   _ bytes: Span<UInt8>, _ value: ByteRange
-) -> (delta: DeltaSeconds, range: ByteRange, refresher: Refresher?)? {
+) -> (delta: DeltaSeconds, range: ByteRange, refresher: Refresher?, hasRefresher: Bool)? {
   var scanner = FieldScanner(bytes, value)
   let start = scanner.position
   while scanner.peek(bytes).isDigit { scanner.position += 1 }
@@ -108,5 +112,5 @@ private func readDelta(
       if bytes.isWord(parameter.value, "uas") { refresher = .uas }
     }
   }
-  return scanner.isAtEnd ? (delta, range, refresher) : nil
+  return scanner.isAtEnd ? (delta, range, refresher, hasRefresher) : nil
 }

@@ -113,9 +113,10 @@ struct FieldReadingTests {
     asking.answer(200, "OK", rows).expectForwarded()
     #expect(asking.call.driver.proxy.dialogCounts.untimed == 1)
     #expect(asking.call.driver.proxy.dialogCounts.unreadable == 1)
+    #expect(asking.call.driver.proxy.counters[.sessionTimerFieldsOpaque] == 1)
   }
 
-  /// A18: counts as 90, stays with T, and gives way to one row when Min-SE must be raised.
+  /// A18: counts as 90, is counted, stays with T, and gives way to one row when Min-SE must be raised.
   @Test(
     "a malformed or repeated Min-SE counts as 90",
     arguments: [["Min-SE: soon"], ["Min-SE:"], ["Min-SE: 900", "Min-SE: 950"], ["Min-SE: 900,950"]])
@@ -128,8 +129,9 @@ struct FieldReadingTests {
       .expectForwarded([.change("Session-Expires: 30", to: "Session-Expires: 90")])
     WireCall(try ProxyDriver.with()).invite(["Session-Expires: 100"] + rows).expectForwarded()
     WireCall(try ProxyDriver.with()).invite(["Session-Expires: 100", "k: timer"] + rows).expectForwarded()
-    WireCall(try ProxyDriver.with()).invite(["k: timer"] + rows)
-      .expectForwarded([.append("Session-Expires: 1800")])
+    let last = WireCall(try ProxyDriver.with())
+    last.invite(["k: timer"] + rows).expectForwarded([.append("Session-Expires: 1800")])
+    #expect(last.driver.proxy.counters[.sessionTimerFieldsOpaque] == 1)
   }
 
   /// A19: a Min-SE below 90 counts as 90 and stays with T.
@@ -159,10 +161,12 @@ struct FieldReadingTests {
     exchange.expectForwarded()
     exchange.answer(200, "OK").expectForwarded(RequestRow.v(1000))
     #expect(call.dialog?.refresher == .caller)
+    #expect(call.driver.proxy.counters[.refresherUnknown] == 1)
     let answered = WireCall(try ProxyDriver.with())
     answered.invite(["Supported: timer"]).answer(200, "OK", [row]).expectForwarded()
     #expect(answered.interval == 1000)
     #expect(answered.dialog?.refresher == nil)
+    #expect(answered.driver.proxy.counters[.refresherUnknown] == 1)
   }
 
   /// A11, A21: T is the token `timer` in a Supported list, in any row, and nothing else.
