@@ -41,6 +41,7 @@ final class WireCall {
   }
 
   /// A call that is up and has no session timer, whatever the proxy's policy: nobody supports timers.
+  @discardableResult
   static func established(_ driver: ProxyDriver, callID: String = "call@example.com") -> WireCall {
     let call = WireCall(driver, callID: callID)
     call.invite().answer(200, "OK").acknowledge()
@@ -48,6 +49,7 @@ final class WireCall {
   }
 
   /// A call whose session timer was agreed by the two ends.
+  @discardableResult
   static func timed(
     _ driver: ProxyDriver, _ value: String = "600;refresher=uac", callID: String = "call@example.com"
   ) -> WireCall {
@@ -74,7 +76,8 @@ final class WireCall {
     branches += 1
     let exchange = WireExchange(
       call: self, method: method, sender: sender, cSeq: number ?? cSeq[sender, default: 0],
-      branch: "z9hG4bK\(sender.rawValue)\(branches)\(callID.filter(\.isLetter))", inDialog: inDialog)
+      branch: "z9hG4bK\(sender.rawValue)\(branches)\(callID.filter { $0.isLetter || $0.isNumber })",
+      inDialog: inDialog)
     exchange.send(rows, route: inDialog ? route : nil, body: body)
     return exchange
   }
@@ -133,7 +136,7 @@ final class WireExchange {
     let all =
       [
         "\(method) \(sender.other.uri) SIP/2.0", "Via: SIP/2.0/UDP \(sender.address);branch=\(branch)",
-        "Max-Forwards: 70",
+        "Max-Forwards: 70", "Max-Breadth: 60",
       ] + (route.map { ["Route: \($0)"] } ?? []) + [
         fromRow, toRow, "Call-ID: \(call.callID)", "CSeq: \(cSeq) \(method)", "Contact: <\(sender.uri)>",
       ] + rows + [
@@ -209,7 +212,7 @@ final class WireReply {
     let all =
       [
         "ACK \(sender.other.uri) SIP/2.0", "Via: SIP/2.0/UDP \(sender.address);branch=\(exchange.branch)k",
-        "Max-Forwards: 70",
+        "Max-Forwards: 70", "Max-Breadth: 60",
       ] + route + [
         exchange.fromRow, toRow, "Call-ID: \(call.callID)", "CSeq: \(exchange.cSeq) ACK",
       ] + rows + ["Content-Length: 0"]
