@@ -31,6 +31,7 @@ struct BasicCallTests {
     #expect(forwarded.value("Session-Expires") == "1800")
     #expect(forwarded.value("Max-Forwards") == "69")
     let via = forwarded.values("Via")
+    #expect(via.first?.contains(";rport;") == true)  // D27
     let recordRoute = try #require(forwarded.value("Record-Route"))
     let answer = """
       SIP/2.0 200 OK

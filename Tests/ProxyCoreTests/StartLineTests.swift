@@ -35,7 +35,7 @@ struct StartLineTests {
     #expect(answer.first?.startLine == "SIP/2.0 200 OK")
   }
 
-  @Test("D33: empty lines before the start line are not forwarded")
+  @Test("Empty lines before the start line are not forwarded")
   func emptyLinesBeforeTheStartLine() throws {
     let driver = ProxyDriver(try ProxyDriver.configuration())
     let datagram = [13, 10, 13, 10] + ProxyDriver.wire(Self.options)

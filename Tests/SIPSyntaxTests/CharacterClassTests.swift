@@ -18,7 +18,7 @@ struct CharacterClassTests {
     }
   }
 
-  @Test("a branch is made of token characters, read sixteen at a time", arguments: [0, 7, 8, 15, 16, 31])  // E34
+  @Test("E34: a branch is made of token characters, read sixteen at a time", arguments: [0, 7, 8, 15, 16, 31])
   func branches(position: Int) {
     for byte in UInt8.min...UInt8.max {
       var value = Array("SIP/2.0/UDP h;branch=".utf8)
@@ -32,8 +32,7 @@ struct CharacterClassTests {
     }
   }
 
-  @Test(
-    "a URI holds no blank, control, quote or angle bracket wherever it stands", arguments: [0, 15, 16, 40])  // E5
+  @Test("E5: a URI holds no blank, control, quote or angle bracket anywhere", arguments: [0, 15, 16, 40])
   func uris(position: Int) {
     for byte in UInt8.min...UInt8.max where byte != UInt8(ascii: "@") && byte != UInt8(ascii: "%") {
       var value = Array("sip:".utf8) + Array(repeating: UInt8(ascii: "a"), count: 50) + Array("@h".utf8)

@@ -61,7 +61,7 @@ struct SIPURITests {
   }
 }
 
-@Suite("RFC 3261 §19.1.4 and RFC 5954 §4.2: URI comparison")
+@Suite("RFC 3261 §19.1.4 and RFC 5954 §4.2: URI comparison (E36, D63)")
 struct URIComparisonTests {
   private func equivalent(_ left: String, _ right: String) -> Bool? {
     let first = Array(left.utf8)
