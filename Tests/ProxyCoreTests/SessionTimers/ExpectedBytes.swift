@@ -1,5 +1,5 @@
-// What must leave the proxy, computed from what came in: the changes of B66 by number, the session-timer edits a
-// test names, and not one octet more. Whole messages are compared.
+// What must leave the proxy, computed from what came in: the changes of B66 by number, the session-timer
+// edits a test names, and not one octet more. Whole messages are compared.
 
 import ProxySimulation
 import Testing
@@ -74,8 +74,8 @@ struct RawMessage {
   }
 
   /// What section 16.6 changes in a request of this folder's calls: our Via on top, our Record-Route under it
-  /// where the method has one, our Route value gone, one hop less. Via and Record-Route are taken from `output`
-  /// after a look at their form, because they carry a MAC.
+  /// where the method has one, our Route value gone, one hop less. Via and Record-Route are taken from
+  /// `output` after a look at their form, because they carry a MAC.
   mutating func applyHop(of method: String, seenIn output: RawMessage) {
     let recordRouted = ![
       "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "MESSAGE", "INFO", "PUBLISH",

@@ -6,8 +6,8 @@ import Timekeeping
 
 @Suite("RFC 4028 §8.3: when a session expires")
 struct ExpiryTests {
-  /// A86–A88: gone within one second behind the expiration, never before it, wherever in a second it began; and
-  /// nothing is sent.
+  /// A86–A88: gone within one second behind the expiration, never before it, wherever in a second it began;
+  /// and nothing is sent.
   @Test(
     "a session is removed in the second behind its expiration, and nobody hears of it",
     arguments: [90, 91, 600, 1800, 3600, 16_383, 16_384, 16_385, 86_400] as [Int64],
@@ -141,7 +141,8 @@ struct ExpiryTests {
     #expect(driver.proxy.dialogCounts.ended[.sessionExpired] == 0)
   }
 
-  /// A9, A88, G16: a very long session outlives its record; nothing on the wire says so, and a refresh brings it back.
+  /// A9, A88, G16: a very long session outlives its record; nothing on the wire says so, and a refresh brings
+  /// it back.
   @Test("the cap on a record changes no header field and is counted apart")
   func capped() throws {
     let driver = try ProxyDriver.with(nil)

@@ -3,7 +3,8 @@ import ProxyCore
 import ProxySimulation
 import Testing
 
-/// One row of the request table with the octets that change, and V as the answer to a caller with timers shows it.
+/// One row of the request table with the octets that change, and V as the answer to a caller with timers
+/// shows it.
 struct RequestRow: Sendable, CustomStringConvertible {
   enum Outcome: Sendable {
     case forward([RowEdit])

@@ -153,6 +153,32 @@ struct RequestRuleTests {
     }
   }
 
+  /// A52, A75, A76, A92: an adopted dialog is a dialog: copies of the 2xx move nothing, BYE ends it, and a
+  /// copy behind the BYE does not adopt it again.
+  @Test(
+    "an adopted dialog expires, is refreshed and ends like any other",
+    arguments: [RefreshKind.callerInvite, .calleeInvite])
+  func adopted(_ kind: RefreshKind) throws {
+    let driver = try ProxyDriver.with()
+    let call = WireCall(driver)
+    let reply = kind.send(["k: timer", "x: 300"], on: call).answer(200, "OK")
+    driver.advance(by: .seconds(10))
+    #expect(reply.sendAgain().map(\.bytes) == [reply.forwarded?.bytes])
+    #expect(call.expiresIn == 290)
+    #expect(call.dialog?.refresher == .caller)  // Who refreshed it is taken for the caller.
+    call.request("UPDATE", from: kind.sender.other, ["k: timer", "x: 400"]).answer(
+      200, "OK", ["x: 400;refresher=uac"])
+    #expect(call.expiresIn == 400)
+    #expect(call.dialog?.refresher == .callee)
+    call.request("BYE").answer(200, "OK").expectForwarded()
+    #expect(driver.active == 0)
+    #expect(reply.sendAgain().map(\.bytes) == [reply.forwarded?.bytes])
+    #expect(driver.proxy.dialogCounts.adopted == 1)
+    let again = kind.send(["k: timer", "x: 300"], on: call).answer(200, "OK")
+    again.expectForwarded(RequestRow.v(300))
+    #expect(driver.expires(in: 300))
+  }
+
   /// A53: our retransmissions are the same octets.
   @Test("every retransmission of a forwarded refresh is byte-identical", arguments: RefreshKind.allCases)
   func retransmissions(_ kind: RefreshKind) throws {

@@ -74,8 +74,8 @@ struct ResponseRowTests {
     ResponseRow(name: "A66", request: [timer], answer: ["x: 600;refresher=uac", "x: 600;refresher=uac"]),
   ]
 
-  /// A61–A66, A69, A71, A73, A77, A78: whole messages are compared, and the record after them, on a new call and
-  /// on one whose timer was running.
+  /// A61–A66, A69, A71, A73, A77, A78: whole messages are compared, and the record after them, on a new call
+  /// and on one whose timer was running.
   @Test(
     "every row gives the octets and the timer it names, for every kind of refresh",
     arguments: present + absent, RefreshKind.confirming)
@@ -98,8 +98,8 @@ struct ResponseRowTests {
 
   static let failures = [300, 302, 400, 404, 407, 408, 420, 422, 481, 486, 488, 491, 500, 503, 504, 600, 603]
 
-  /// A67, A79, A80: a failure passes as it came, and what runs runs on. A 481 ends the dialog (group F), a 503 and
-  /// a 408 to UPDATE do not pass.
+  /// A67, A79, A80: a failure passes as it came, and what runs runs on. A 481 ends the dialog (group F), a
+  /// 503 and a 408 to UPDATE do not pass.
   @Test("a failure inserts nothing and leaves the expiration", arguments: failures, RefreshKind.midCall)
   func failure(_ status: Int, _ kind: RefreshKind) throws {
     let driver = try ProxyDriver.with()

@@ -19,15 +19,16 @@ struct TimerSecurityTests {
     #expect(other.proxy.counters[.answered422] == 0)
   }
 
-  /// A98: a large Min-SE that a stranger wrote into a request cannot be turned against the caller: with T it is
-  /// not taken for ours, and the 422 names ours.
+  /// A98: a large Min-SE that a stranger wrote into a request cannot be turned against the caller: with T it
+  /// is not taken for ours, and the 422 names ours.
   @Test("the 422 names our minimum and not the one in the request", arguments: ["86400", "4294967296", "x"])
   func foreignMinSE(_ minSE: String) throws {
     WireCall(try ProxyDriver.with(minSE: 600)).invite(["k: timer", "x: 100", "Min-SE: \(minSE)"])
       .expectRejected(minSE: 600)
   }
 
-  /// A99: a flood of tiny intervals costs one answer each, makes no dialog, reaches nobody, and leaves nothing.
+  /// A99: a flood of tiny intervals costs one answer each, makes no dialog, reaches nobody, and leaves
+  /// nothing.
   @Test("a flood of tiny intervals costs one answer each", arguments: ["INVITE", "UPDATE"])
   func flood(_ method: String) throws {
     let driver = try ProxyDriver.with()
@@ -47,8 +48,8 @@ struct TimerSecurityTests {
     #expect(driver.proxy.storedTransactionBytes == 0)
   }
 
-  /// A100: what others signed or encrypted is not ours to touch: Identity and the fields it covers, Date, a binary
-  /// body with a signature, rows that nobody knows.
+  /// A100: what others signed or encrypted is not ours to touch: Identity and the fields it covers, Date, a
+  /// binary body with a signature, rows that nobody knows.
   @Test(
     "a request whose session fields were changed is unchanged otherwise", arguments: ["INVITE", "UPDATE"])
   func protectedContent(_ method: String) throws {
@@ -85,7 +86,8 @@ struct TimerSecurityTests {
     call.request("INFO").expectForwarded()
   }
 
-  /// A74, F1: a response cannot reach a dialog it does not belong to: another call's tags, or no tags, set no timer.
+  /// A74, F1: a response cannot reach a dialog it does not belong to: another call's tags, or no tags, set no
+  /// timer.
   @Test("a 2xx with foreign tags sets no timer on a call that is up")
   func foreignTags() throws {
     let driver = try ProxyDriver.with()

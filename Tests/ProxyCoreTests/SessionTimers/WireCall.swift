@@ -1,5 +1,5 @@
-// A scripted call through the proxy, message by message: every test of this folder speaks to the proxy in octets
-// and looks at octets.
+// A scripted call through the proxy, message by message: every test of this folder speaks to the proxy in
+// octets and looks at octets.
 
 import CallState
 import ProxyCore
