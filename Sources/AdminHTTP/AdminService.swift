@@ -181,11 +181,11 @@ extension JSONWriter {
 
   fileprivate mutating func dialog(_ dialog: DialogView, _ facts: AdminFacts) {
     field("id", String(dialog.publicID))
-    field("call_id", dialog.callID)
-    field("caller_tag", dialog.callerTag)
-    field("callee_tag", dialog.calleeTag)
-    field("caller", dialog.callerContact)
-    field("callee", dialog.calleeContact)
+    field("call_id", dialog.text.callID)
+    field("caller_tag", dialog.text.callerTag)
+    field("callee_tag", dialog.text.calleeTag)
+    field("caller", dialog.text.callerContact)
+    field("callee", dialog.text.calleeContact)
     field("state", dialog.state == .early ? "early" : "confirmed")
     field("interval", dialog.interval?.seconds)
     field("refresher", dialog.refresher.map { $0 == .caller ? "caller" : "callee" })

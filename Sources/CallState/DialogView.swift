@@ -7,16 +7,8 @@ public import Timekeeping
 public struct DialogView: Sendable {
   /// The name of the record while it lives.
   public var id: SlabID
-  /// The Call-ID.
-  public var callID: String
-  /// The caller's tag.
-  public var callerTag: String
-  /// The callee's tag.
-  public var calleeTag: String
-  /// The caller's Contact URI; empty when none was seen.
-  public var callerContact: String
-  /// The callee's Contact URI; empty when none was seen.
-  public var calleeContact: String
+  /// What the dialog's text says, octets as they came.
+  public var text: Text
   /// Early or confirmed.
   public var state: DialogState
   /// The session interval; nil without a session timer.
@@ -43,6 +35,42 @@ public struct DialogView: Sendable {
   public var isCapped: Bool
   /// The last decisions, newest first, at most four.
   public var decisions: [SessionTimerDecision]
+
+  /// The octets from the network that a record keeps: any octets, not always UTF-8.
+  public struct Text: Sendable {
+    /// The Call-ID.
+    public var callID: [UInt8]
+    /// The caller's tag.
+    public var callerTag: [UInt8]
+    /// The callee's tag.
+    public var calleeTag: [UInt8]
+    /// The caller's Contact URI; empty when none was seen.
+    public var callerContact: [UInt8]
+    /// The callee's Contact URI; empty when none was seen.
+    public var calleeContact: [UInt8]
+
+    /// The five values.
+    public init(
+      callID: [UInt8], callerTag: [UInt8], calleeTag: [UInt8], callerContact: [UInt8], calleeContact: [UInt8]
+    ) {
+      self.callID = callID
+      self.callerTag = callerTag
+      self.calleeTag = calleeTag
+      self.callerContact = callerContact
+      self.calleeContact = calleeContact
+    }
+  }
+
+  /// The Call-ID as text.
+  public var callID: String { String(decoding: text.callID, as: UTF8.self) }
+  /// The caller's tag as text.
+  public var callerTag: String { String(decoding: text.callerTag, as: UTF8.self) }
+  /// The callee's tag as text.
+  public var calleeTag: String { String(decoding: text.calleeTag, as: UTF8.self) }
+  /// The caller's Contact URI as text.
+  public var callerContact: String { String(decoding: text.callerContact, as: UTF8.self) }
+  /// The callee's Contact URI as text.
+  public var calleeContact: String { String(decoding: text.calleeContact, as: UTF8.self) }
 }
 
 /// One page of a walk over the table.
@@ -107,22 +135,9 @@ extension DialogTable {
     let record = records[place]
     let second = clock.second(of: now)
     let decisions = record.decisions
-    let text = texts.withBytes(of: record.text) { DialogText($0) }
-    func string(_ start: Int, _ count: Int) -> String {
-      texts.withBytes(of: record.text) { bytes in
-        var copy: [UInt8] = []
-        copy.reserveCapacity(count)
-        for position in start..<start + count { copy.append(bytes[position]) }
-        return String(decoding: copy, as: UTF8.self)
-      }
-    }
     return DialogView(
       id: SlabID(index: place, generation: record.generation),
-      callID: string(text.callIDStart, text.callIDCount),
-      callerTag: string(text.callerTagStart, text.callerTagCount),
-      calleeTag: string(text.calleeTagStart, text.calleeTagCount),
-      callerContact: string(text.callerContactStart, text.callerContactCount),
-      calleeContact: string(text.calleeContactStart, text.calleeContactCount),
+      text: texts.withBytes(of: record.text) { DialogView.Text($0) },
       state: record.standing == .early ? .early : .confirmed,
       interval: record.standing == .timed ? DeltaSeconds(record.interval) : nil,
       refresher: DialogSide(rawValue: record.refresher),
@@ -135,5 +150,21 @@ extension DialogTable {
       isAdopted: record.flags.contains(.adopted), isCapped: record.flags.contains(.capped),
       decisions: [decisions.newest, decisions.second, decisions.third, decisions.oldest]
         .filter { !$0.isNone })
+  }
+}
+
+extension DialogView.Text {
+  fileprivate init(_ stored: Span<UInt8>) {
+    let text = DialogText(stored)
+    func octets(_ start: Int, _ count: Int) -> [UInt8] {
+      var copy = OutputBuffer(capacity: count)
+      copy.append(stored, ByteRange(start, start + count))
+      return copy.bytes
+    }
+    callID = octets(text.callIDStart, text.callIDCount)
+    callerTag = octets(text.callerTagStart, text.callerTagCount)
+    calleeTag = octets(text.calleeTagStart, text.calleeTagCount)
+    callerContact = octets(text.callerContactStart, text.callerContactCount)
+    calleeContact = octets(text.calleeContactStart, text.calleeContactCount)
   }
 }

@@ -27,8 +27,10 @@ private struct ScriptedTable: DialogSource {
 
 private func view(_ index: UInt32, early: Bool = false) -> DialogView {
   DialogView(
-    id: SlabID(index: index, generation: 1), callID: "call-\(index)", callerTag: "a\u{1}", calleeTag: "b",
-    callerContact: "sip:a@192.0.2.1", calleeContact: "sip:b@192.0.2.2",
+    id: SlabID(index: index, generation: 1),
+    text: DialogView.Text(
+      callID: Array("call-\(index)".utf8), callerTag: Array("a\u{1}".utf8), calleeTag: Array("b".utf8),
+      callerContact: Array("sip:a@192.0.2.1".utf8), calleeContact: Array("sip:b@192.0.2.2".utf8)),
     state: early ? .early : .confirmed, interval: early ? nil : DeltaSeconds(1800),
     refresher: early ? nil : .callee, expiresIn: early ? nil : 1700, age: 100, confirmedAge: nil,
     callerCSeq: 1, calleeCSeq: 0, callerTransport: 0, calleeTransport: 0, isAdopted: false, isCapped: false,

@@ -18,7 +18,7 @@ struct CharacterClassTests {
     }
   }
 
-  @Test("E34: a branch is made of token characters, read sixteen at a time", arguments: [0, 7, 8, 15, 16, 31])
+  @Test("E34: a branch is made of token characters wherever they stand", arguments: [0, 7, 8, 15, 16, 31])
   func branches(position: Int) {
     for byte in UInt8.min...UInt8.max {
       var value = Array("SIP/2.0/UDP h;branch=".utf8)
