@@ -78,8 +78,12 @@ public struct Slab<Record: SlabRecord>: ~Copyable {
     }
   }
 
-  /// Every live index is below this one; a cursor that walks the table stops here.
-  public var endIndex: UInt32 { UInt32(chunks.count << shift) }
+  /// Every live index is below this one; a cursor that walks the table stops here. Places of the last chunk
+  /// that were never used are beyond it, so that the walk of a small table is short.
+  public var endIndex: UInt32 {
+    guard let last = chunks.last else { return 0 }
+    return UInt32((chunks.count - 1) << shift + last.fresh)
+  }
 
   /// Stores a record and names it; nil when no page can be had.
   public mutating func allocate(_ record: Record) -> SlabID? {
