@@ -92,6 +92,9 @@ extension Proxy {
   /// A difference between the counts and a walk over the table, or nil; O(dialogs), for tests.
   public func auditDialogs() -> String? { engine.dialogs.auditCounts() }
 
+  /// Whether the dialog table holds nothing at all, not even records kept for a transaction; for tests.
+  public var isDialogTableEmpty: Bool { engine.dialogs.isEmpty }
+
   /// Up to `limit` dialogs from a cursor on; 0 starts. Looks at a bounded number of records.
   public func dialogs(from cursor: UInt32, limit: Int, at now: MonotonicInstant) -> DialogPage {
     engine.dialogs.page(from: cursor, limit: limit, at: now)
