@@ -149,8 +149,7 @@ extension ProxyEngine {
       edits.text.append(">\r\n")
       edits.end()
     }
-    if let next = plan.nextRoute, let element = plan.nextRouteElement, !next.hasLR {  // B58
-      edits.delete(element.removal)
+    if let next = plan.nextRoute, plan.nextIsStrict {  // B58
       edits.begin(insertingAt: endOfRoutes(message))
       edits.text.append("Route: <")
       writeTarget(plan, bytes, to: &edits.text)
@@ -159,7 +158,7 @@ extension ProxyEngine {
       edits.begin(replacing: message.requestURI)
       writeRequestURI(next, bytes, to: &edits.text)
       edits.end()
-    } else if plan.targetFromRoute || plan.stripsMaddr {  // B27, B29
+    } else if plan.targetFromRoute || plan.stripsMaddr || !plan.target.methodParameter.isEmpty {  // B27, B29, B44
       edits.begin(replacing: message.requestURI)
       writeTarget(plan, bytes, to: &edits.text)
       edits.end()

@@ -16,10 +16,8 @@ struct RoutePlan {
   var stripsMaddr = false
   /// The first Route value that stays; it decides the next hop (B60).
   var nextRoute: SIPURI?
-  /// The element ``nextRoute`` was read from.
-  var nextRouteElement: ListCursor.Element?
-  /// Octets of Route rows to delete: at most our one or two values in front and the last one.
-  var removals = InlineArray<3, ByteRange>(repeating: .none)
+  /// Octets of Route rows to delete: at most our one or two values in front, a strict router and the last one.
+  var removals = InlineArray<4, ByteRange>(repeating: .none)
   var removalCount = 0
   /// The verified token of our own Route value (B57); nil also when it did not verify.
   var token: RouteToken?
@@ -30,7 +28,7 @@ struct RoutePlan {
   var nextHop: SIPURI { nextRoute ?? target }
 
   fileprivate mutating func remove(_ range: ByteRange) {
-    guard removalCount < 3 else { return }
+    guard removalCount < 4 else { return }
     removals[removalCount] = range
     removalCount += 1
   }
@@ -78,11 +76,8 @@ extension RoutePlan {
       token = tokens.verify(written, callID: message.callID, in: bytes)
     }
     let own = try ownValues(survey, remaining, message, bytes, own, tokens)
-    if own < remaining, own < 3, let next = survey.front[own] {
-      nextRoute = try Self.uri(of: next, bytes)
-      nextRouteElement = next
-    }
-    collectRemovals(survey, own: own, bytes)
+    if own < remaining, own < 3, let next = survey.front[own] { nextRoute = try Self.uri(of: next, bytes) }
+    collectRemovals(survey, front: nextIsStrict ? own + 1 : own)
   }
 
   /// How many leading values are ours: none, one (B31), or the two of a double Record-Route (B32).
@@ -104,22 +99,24 @@ extension RoutePlan {
     return 2
   }
 
-  private mutating func collectRemovals(_ survey: RouteSurvey, own: Int, _ bytes: Span<UInt8>) {
-    let lastLeaves = targetFromRoute
-    if lastLeaves, let last = survey.last, let first = survey.front[0], own > 0,
-      own == survey.count - 1, first.row == last.row
-    {
-      remove(first.removal(through: last))
-      return
-    }
-    if own == 2, let first = survey.front[0], let second = survey.front[1], first.row == second.row {
-      remove(first.removal(through: second))
-    } else {
-      for position in 0..<own {
-        if let element = survey.front[position] { remove(element.removal) }
+  /// Our values in front, a strict router behind them (B58), and the last value when it is the target (B27).
+  /// Neighbours in one row leave as one range, so that no empty row stays.
+  private mutating func collectRemovals(_ survey: RouteSurvey, front: Int) {
+    var position = 0
+    while position < front, let first = survey.front[position] {
+      var through = first
+      position += 1
+      while position < front, let next = survey.front[position], next.row == first.row {
+        through = next
+        position += 1
       }
+      if targetFromRoute, position == survey.count - 1, let last = survey.last, last.row == first.row {
+        remove(first.removal(through: last))
+        return
+      }
+      remove(first.removal(through: through))
     }
-    if lastLeaves, let last = survey.last { remove(last.removal) }
+    if targetFromRoute, let last = survey.last { remove(last.removal) }
   }
 
   /// B29: a Request-URI whose maddr is us, at a port and transport we serve, is read without them.
