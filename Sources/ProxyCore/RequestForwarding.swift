@@ -1,5 +1,5 @@
 // RFC 3261 section 16.6: forwarding a request (B43–B66). The copy leaves with a named list of changes and
-// no other: Request-URI, Via, Max-Forwards, Route, Record-Route, Session-Expires, Min-SE (B66).
+// no other: Request-URI, Via, Max-Forwards, Max-Breadth, Route, Record-Route, Session-Expires, Min-SE (B66).
 
 import CallState
 import PagedStorage
@@ -103,6 +103,7 @@ extension ProxyEngine {
     addRouteEdits(message, bytes, plan, target, position: top, to: &edits)
     addMaxForwards(message, position: top, to: &edits)
     addVersion(message, bytes, to: &edits)
+    addMaxBreadth(message, bytes, position: top, to: &edits)
   }
 
   /// Step 8: our Via goes on top (B62, D8); `rport` asks for answers on the socket we send from (D27).
@@ -134,6 +135,30 @@ extension ProxyEngine {
       edits.text.append("70")
     }
     edits.end()
+  }
+
+  /// RFC 5393 §5.3.3: one Max-Breadth in every copy, 60 when absent, larger or unreadable (B46). Our single
+  /// branch takes all of it (B47).
+  private func addMaxBreadth(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, position: Int, to edits: inout MessageEdits
+  ) {
+    guard let row = message.first(.maxBreadth) else {
+      edits.begin(insertingAt: position)
+      edits.text.append("Max-Breadth: 60\r\n")
+      edits.end()
+      return
+    }
+    let value = message[field: row].value
+    if bytes.number(value).map({ $0 == 0 || $0 > 60 }) ?? true {
+      edits.begin(replacing: value)
+      edits.text.append("60")
+      edits.end()
+    }
+    var repeated = message.next(after: row)
+    while let extra = repeated {
+      edits.delete(message[field: extra].row)
+      repeated = message.next(after: extra)
+    }
   }
 
   /// Steps 2 and 6: our own Route values leave; the Request-URI may come from a Route, or go to one.

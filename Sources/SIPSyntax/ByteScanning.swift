@@ -96,7 +96,7 @@ extension [UInt8] {
 
 extension Span where Element == UInt8 {
   /// The number that all bytes of `range` spell in decimal, saturating; nil when empty or not digits.
-  func number(_ range: ByteRange) -> UInt64? {
+  public func number(_ range: ByteRange) -> UInt64? {
     let (start, end) = bounds(range)
     guard start < end else { return nil }
     var value: UInt64 = 0
