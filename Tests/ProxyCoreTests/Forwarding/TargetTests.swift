@@ -115,7 +115,7 @@ struct TargetTests {
       let answer = try #require(stage.alice(.request("INVITE", uri)).first)
       #expect(answer.status == 500)
       #expect(answer.destination == Place.alice)
-      stage.alice(.request("ACK", uri).setting("To", answer.value("To")))
+      stage.acknowledge(answer, uri)
     }
   }
 }

@@ -30,6 +30,12 @@ final class Stage {
     driver.deliver(draft.bytes, from: source)
   }
 
+  /// Alice acknowledges a failure of her INVITE; whatever that makes the proxy send.
+  @discardableResult
+  func acknowledge(_ failure: SentMessage?, _ uri: String? = nil) -> [SentMessage] {
+    alice(.request("ACK", uri).setting("To", failure?.value("To")))
+  }
+
   /// Time passes.
   @discardableResult
   func wait(_ span: TimeSpan) -> [SentMessage] { driver.advance(by: span) }
