@@ -44,13 +44,13 @@ extension ProxyEngine {
       return
     }
     servers.slab[server].machine = .invite(machine)
+    servers.rearm(server)
     let decision = decideRefreshResponse(message, bytes, of: server)
     guard sendUpstream(message, bytes, server, decision, &bench, into: &outbox) != nil else { return }
     // A request in a dialog has one 2xx; what follows are copies, which say nothing new (A75, A76).
     let isCopy = servers.slab[server].flags.isSuperset(of: [.inDialog, .succeeded])
     servers.slab[server].flags.insert(.succeeded)
     conclude(server)
-    servers.rearm(server)
     if !isCopy { trackSuccess(message, bytes, decision, of: server, at: now) }
     releaseRefresh(of: server, at: now)
     // Answered: nobody can ask for the request or a provisional response again.
@@ -79,8 +79,8 @@ extension ProxyEngine {
       answer(server, with: .serverError, at: now, &bench, into: &outbox)
     } else {
       let decision = isRefresh ? decideRefreshResponse(message, bytes, of: server) : nil
+      settle(server, status: message.status, at: now)
       if let start = sendUpstream(message, bytes, server, decision, &bench, into: &outbox) {
-        settle(server, status: message.status, at: now)
         rememberAnswerTag(message, bytes, of: server)
         keepResponse(of: server, outbox.bytes.bytes.span, from: start)
         if let decision, message.status < 300 {
@@ -104,18 +104,13 @@ extension ProxyEngine {
   }
 
   /// Writes the response without our Via and addresses it as the server transaction says (B69, B84, G4).
-  /// Nil when it may not be sent.
+  /// Nil when it is too large.
   private mutating func sendUpstream(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ server: UInt32, _ decision: ResponseDecision?,
     _ bench: inout Workbench, into outbox: inout Outbox
   ) -> Int? {
     var vias = ListCursor(.via, in: message)
-    guard let ours = vias.next(message, bytes), let next = vias.next(message, bytes),
-      !isForbidden(next.value, bytes)
-    else {
-      counters.add(to: .droppedUnsendableResponse)
-      return nil
-    }
+    guard let ours = vias.next(message, bytes) else { return nil }
     bench.edits.removeAll()
     bench.edits.delete(ours.removal)
     addVersion(message, bytes, to: &bench.edits)
@@ -132,9 +127,13 @@ extension ProxyEngine {
     return start
   }
 
-  /// B89: the next Via names a broadcast, multicast or unspecified address.
-  private func isForbidden(_ via: ByteRange, _ bytes: Span<UInt8>) -> Bool {
-    guard let ip = parseVia(bytes, via)?.hostAddress else { return false }
-    return ip.isBroadcast || ip.isMulticast || ip.isUnspecified
+  /// Whether a Via is left for the next hop upstream (B69), and names no broadcast, multicast or unspecified
+  /// address (B89). Asked before the response counts for anything: one that cannot be passed on never came.
+  func canGoUpstream(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>) -> Bool {
+    var vias = ListCursor(.via, in: message)
+    _ = vias.next(message, bytes)
+    guard let next = vias.next(message, bytes) else { return false }
+    guard let ip = parseVia(bytes, next.value)?.hostAddress else { return true }
+    return !(ip.isBroadcast || ip.isMulticast || ip.isUnspecified)
   }
 }

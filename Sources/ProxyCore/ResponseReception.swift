@@ -21,6 +21,10 @@ extension ProxyEngine {
       counters.add(to: .droppedStrayResponse)
       return
     }
+    guard clients.slab[client].flags.contains(.isCancel) || canGoUpstream(message, bytes) else {
+      counters.add(to: .droppedUnsendableResponse)
+      return
+    }
     if clients.slab[client].method == .invite {
       receiveInviteResponse(message, bytes, arrival, client, &bench, into: &outbox)
     } else {
