@@ -41,8 +41,8 @@ extension ProxyEngine {
       let action = machine.receivedRetransmission(at: arrival.now)
       servers.slab[server].machine = .invite(machine)
       switch action {
-      case .sendTrying: sendTrying(server, &bench, into: &outbox)
-      case .resendProvisional, .resendFinal: resendResponse(of: server, into: &outbox)
+      case .sendTrying, .resendProvisional: sendTrying(server, &bench, into: &outbox)
+      case .resendFinal: resendResponse(of: server, into: &outbox)
       case .absorb: break
       }
     case .nonInvite(var machine):
