@@ -15,7 +15,7 @@ extension ProxyEngine {
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ key: TransactionKey,
     _ bench: inout Workbench, into outbox: inout Outbox
   ) {
-    if let server = servers.find(key.hash, methodHash: key.methodHash),
+    if let server = findAcknowledged(message, bytes, key),
       case .invite(var machine) = servers.slab[server].machine,
       acknowledges(message, bytes, server)
     {
@@ -31,6 +31,16 @@ extension ProxyEngine {
       return
     }
     forwardStatelessly(message, bytes, arrival, key, &bench, into: &outbox)
+  }
+
+  /// The INVITE an ACK belongs to (C49); without a cookie that INVITE may have had no To tag (C51).
+  private func findAcknowledged(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ key: TransactionKey
+  ) -> UInt32? {
+    if let server = servers.find(key.hash, methodHash: key.methodHash) { return server }
+    guard key.isWithoutCookie else { return nil }
+    let initial = TransactionKey(of: message, bytes, key: processKey, ignoringToTag: true)
+    return servers.find(initial.hash, methodHash: initial.methodHash)
   }
 
   /// C51: without a cookie the To tag must be the one of the answer.

@@ -1,7 +1,8 @@
 // RFC 3261 sections 17.2.3 and 9.2: which server transaction a request belongs to (C49–C54).
 //
 // Left open: how to compare (C50). Branch and sent-by host are compared as tokens, in any letter case;
-// an absent port differs from an explicit 5060. Fields are hashed with a key of this process (G11) and
+// an absent port differs from an explicit 5060. A branch that is the bare cookie identifies nothing, so it
+// counts as none (C53). Fields are hashed with a key of this process (G11) and
 // 128 bits are compared, so that no sender can aim at another's transaction.
 
 import PagedStorage
@@ -29,12 +30,16 @@ extension SIPMethod {
 
 extension TransactionKey {
   /// The key of a received request. Cost: one hash over about 60 octets.
-  init(of message: borrowing SIPMessage, _ bytes: Span<UInt8>, key: HashKey) {
+  ///
+  /// Without a cookie the To tag counts (C51). The ACK to an INVITE that had none carries the answer's: it is
+  /// looked for with `ignoringToTag`.
+  init(
+    of message: borrowing SIPMessage, _ bytes: Span<UInt8>, key: HashKey, ignoringToTag: Bool = false
+  ) {
     let via = message.topVia
     let method: SIPMethod = message.method == .ack ? .invite : message.method
     methodHash = method.hash(name: message.methodName, in: bytes, key: key)
     var hasher = KeyedHasher(key: key)
-    // C53: a branch that is nothing but the cookie identifies nothing.
     if let branch = via.branch, via.hasMagicCookie, !via.isBareCookie {
       isWithoutCookie = false
       hasher.appendLowercased(bytes, from: branch.lowerBound, to: branch.upperBound)
@@ -47,6 +52,7 @@ extension TransactionKey {
       hasher.appendField(bytes, message.requestURI)
       hasher.appendField(bytes, message.callID)
       hasher.appendField(bytes, message.from.tag)
+      hasher.appendField(bytes, ignoringToTag ? .none : message.to.tag)
       hasher.appendField(bytes, via.value)
       hasher.append(UInt64(message.cSeq.number))
     }
