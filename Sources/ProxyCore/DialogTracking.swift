@@ -11,12 +11,13 @@ extension ProxyEngine {
     dialogs.match(callID: message.callID, tag: message.from.tag, otherTag: message.to.tag, in: bytes)
   }
 
-  /// Ties an in-dialog INVITE, UPDATE or BYE to its dialog; a refresh keeps it from expiring (A89).
+  /// Ties an in-dialog INVITE, UPDATE or BYE to its dialog; a refresh keeps it from expiring (A89). A BYE without
+  /// To tag belongs to the dialog of a callee that has none (F6).
   mutating func attachDialog(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, to record: inout ServerTransactionRecord
   ) {
     let isRefresh = record.flags.contains(.refresh)
-    guard message.to.hasTag, isRefresh || message.method == .bye else { return }
+    guard isRefresh && message.to.hasTag || message.method == .bye else { return }
     guard let dialog = findDialog(message, bytes) else { return }
     record.dialog = dialog.id
     dialogs.noteRequest(cSeq: message.cSeq.number, from: dialog.side, on: dialog.id)

@@ -23,7 +23,7 @@ extension ProxyEngine {
       machine: serverMachine(for: message.method, at: arrival.now),
       replies: ViaStamp.replies(to: message.topVia, over: arrival.flow))
     record.branch = branch
-    if message.to.hasTag { record.flags.insert(.inDialog) }
+    if message.to.hasTag || message.method == .bye { record.flags.insert(.inDialog) }
     if key.isWithoutCookie { record.flags.insert(.withoutCookie) }
     if concluded { record.flags.insert(.concluded) }
     if let timer {

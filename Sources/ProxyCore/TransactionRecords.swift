@@ -52,7 +52,7 @@ struct ServerTransactionFlags: OptionSet, BitwiseCopyable {
   static let concluded = ServerTransactionFlags(rawValue: 1 << 0)
   /// A 2xx went upstream.
   static let succeeded = ServerTransactionFlags(rawValue: 1 << 1)
-  /// The request had a To tag (F5).
+  /// The request had a To tag (F5), or is a BYE.
   static let inDialog = ServerTransactionFlags(rawValue: 1 << 2)
   /// The request is INVITE or UPDATE (A1); its session-timer memory counts.
   static let refresh = ServerTransactionFlags(rawValue: 1 << 3)

@@ -48,6 +48,7 @@ final class Stage {
   var dialogs: [DialogView] { driver.proxy.dialogs(from: 0, limit: 100, at: driver.now).dialogs }
 
   /// A call that was answered and acknowledged.
+  @discardableResult
   func establish(
     _ invite: Draft = .request(), from source: String = Place.alice,
     answer: (Draft) -> Draft = { $0 }, sourceLocation: SourceLocation = #_sourceLocation
