@@ -31,7 +31,7 @@ struct RecordRouteTests {
     }
   }
 
-  /// B49, B51, B53, E17, A5.
+  /// B49, B51, E17, A5.
   @Test("Our value stands before the others: a sip URI with lr in angle brackets that names us")
   func form() throws {
     try withStage { stage in
@@ -54,7 +54,7 @@ struct RecordRouteTests {
     }
   }
 
-  /// B54, B55, B56, D64, B32: the value for the outgoing side on top, brackets around IPv6; answers are not rewritten, and
+  /// B54, B56, D64, B32: the value for the outgoing side on top, brackets around IPv6; answers are not rewritten, and
   /// both parties come back through the side they know.
   @Test("IPv4 in, IPv6 out: two values, and in-dialog requests cross back", arguments: [true, false])
   func doubleRecordRoute(callerIsV4: Bool) throws {

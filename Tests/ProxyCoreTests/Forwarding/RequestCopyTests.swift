@@ -71,7 +71,7 @@ struct RequestCopyTests {
     }
   }
 
-  /// B46, B47: RFC 5393 §5.3.3; a hop never takes one off.
+  /// B46: RFC 5393 §5.3.3; a hop never takes one off.
   @Test(
     "Max-Breadth is there exactly once: 60 when absent, too large or unreadable, else as it came",
     arguments: [
@@ -138,7 +138,7 @@ struct RequestCopyTests {
     }
   }
 
-  /// B65, B64: nothing is added to the body's description over UDP.
+  /// B66: over a stream it would be.
   @Test("Over UDP no Content-Length is added")
   func noContentLengthAdded() throws {
     try withStage { stage in

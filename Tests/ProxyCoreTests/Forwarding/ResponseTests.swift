@@ -48,7 +48,7 @@ struct ResponseTests {
     }
   }
 
-  /// B78, B77, C18, C22, C32: the only branch's final is the best response; it is acknowledged hop by hop.
+  /// B77, C18, C22, C32: the only branch's final is the best response; it is acknowledged hop by hop.
   @Test(
     "A final response above 299 is acknowledged toward the callee and forwarded",
     arguments: [

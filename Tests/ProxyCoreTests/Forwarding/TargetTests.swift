@@ -72,7 +72,7 @@ struct TargetTests {
     }
   }
 
-  /// B39, B88, B41: a 3xx is not followed for a Request-URI we are not responsible for, a 416 neither.
+  /// B39, B88: a 3xx is not followed for a Request-URI we are not responsible for, a 416 neither.
   @Test("Redirections go upstream", arguments: [300, 301, 302, 305, 380, 416])
   func redirection(status: Int) throws {
     try withStage { stage in
