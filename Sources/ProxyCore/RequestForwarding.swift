@@ -183,7 +183,8 @@ extension ProxyEngine {
       edits.begin(replacing: message.requestURI)
       writeRequestURI(next, bytes, to: &edits.text)
       edits.end()
-    } else if plan.targetFromRoute || plan.stripsMaddr || !plan.target.methodParameter.isEmpty {  // B27, B29, B44
+    } else if plan.targetFromRoute || plan.stripsMaddr || !plan.target.methodParameter.isEmpty {
+      // B27, B29, B44
       edits.begin(replacing: message.requestURI)
       writeTarget(plan, bytes, to: &edits.text)
       edits.end()

@@ -14,8 +14,8 @@ struct DialogEndTests {
       (200, true), (202, true), (481, true), (408, true), (401, false), (407, false), (403, false),
       (500, false),
       (503, false), (404, false),
-    ], [Party.alice, .bob])
-  func bye(answer: (status: Int, ends: Bool), party: Party) throws {
+    ], [Person.alice, .bob])
+  func bye(answer: (status: Int, ends: Bool), party: Person) throws {
     try withStage { stage in
       let call = try stage.establish()
       let bye = try #require(

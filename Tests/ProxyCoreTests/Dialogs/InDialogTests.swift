@@ -36,8 +36,8 @@ struct InDialogTests {
       let sent = try #require(stage.alice(request).first)
       stage.bob(Draft.answer(status, to: sent).setting("Contact", "<sip:bob@198.51.100.77>"))
       let dialog = try #require(stage.dialogs.first)
-      #expect(dialog.callerContact == (moves ? "sip:alice@203.0.113.77:5" : Party.alice.target))
-      #expect(dialog.calleeContact == (moves ? "sip:bob@198.51.100.77" : Party.bob.target))
+      #expect(dialog.callerContact == (moves ? "sip:alice@203.0.113.77:5" : Person.alice.target))
+      #expect(dialog.calleeContact == (moves ? "sip:bob@198.51.100.77" : Person.bob.target))
       if status == 488 { stage.alice(call.request("ACK", branch: "z9hG4bKre", cSeq: 2)) }
     }
   }
@@ -85,8 +85,8 @@ struct InDialogTests {
 
   /// F28, F31, A92, B28, F37: a proxy that knows nothing of the call routes it by its Route, and learns it from the next
   /// refresh; nothing is answered 481.
-  @Test("After a restart calls go on and are adopted by their next refresh", arguments: [Party.alice, .bob])
-  func restart(party: Party) throws {
+  @Test("After a restart calls go on and are adopted by their next refresh", arguments: [Person.alice, .bob])
+  func restart(party: Person) throws {
     let configuration = try ProxyDriver.configuration()
     let call = try Stage(ProxyDriver(configuration)).establish()
     let stage = Stage(

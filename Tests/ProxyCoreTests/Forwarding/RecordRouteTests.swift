@@ -71,7 +71,7 @@ struct RecordRouteTests {
       let ok = try #require(stage.send(.answer(200, to: sent), from: bob).first)
       #expect(ok.destination == alice)
       #expect(ok.values("Record-Route") == sent.values("Record-Route"))
-      for (party, from, to) in [(Party.alice, alice, bob), (.bob, bob, alice)] {
+      for (party, from, to) in [(Person.alice, alice, bob), (.bob, bob, alice)] {
         let call = Call(invite: sent, ok: ok)
         let info = call.request("INFO", "sip:x@\(to)", by: party, branch: "z9hG4bK\(party)", cSeq: 7)
           .setting("Via", "SIP/2.0/UDP \(from);branch=z9hG4bK\(party)")

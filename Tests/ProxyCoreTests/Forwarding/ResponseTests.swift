@@ -58,12 +58,12 @@ struct ResponseTests {
   func failures(status: Int) throws {
     try withStage { stage in
       let sent = try #require(
-        stage.alice(.request("INVITE", Party.bob.target).with("Authorization: x")).first)
+        stage.alice(.request("INVITE", Person.bob.target).with("Authorization: x")).first)
       let out = stage.bob(.answer(status, to: sent).with("Retry-After: 5"))
       let ack = try #require(out.first)
       #expect(ack.method == "ACK")
       #expect(ack.destination == Place.bob)
-      #expect(ack.startLine == "ACK \(Party.bob.target) SIP/2.0")
+      #expect(ack.startLine == "ACK \(Person.bob.target) SIP/2.0")
       #expect(ack.values("Via") == [sent.values("Via")[0]])
       #expect(ack.value("To") == "<sip:bob@example.com>;tag=b")
       #expect(ack.value("From") == sent.value("From"))

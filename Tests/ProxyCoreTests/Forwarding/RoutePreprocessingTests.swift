@@ -159,9 +159,9 @@ struct RoutePreprocessingTests {
     for stage in [before, after] {
       let uri = try #require(call.recordRoutes.first?.dropFirst().dropLast())
       var bye = Draft.request("BYE", String(uri), branch: "z9hG4bKbye", cSeq: 2, toTag: "b")
-      bye.rows.insert("Route: <\(Party.bob.target)>", at: 1)
+      bye.rows.insert("Route: <\(Person.bob.target)>", at: 1)
       let sent = try #require(stage.alice(bye).first)
-      #expect(sent.requestURI == Party.bob.target)
+      #expect(sent.requestURI == Person.bob.target)
       #expect(sent.destination == Place.bob)
       #expect(sent.values("Route").isEmpty)
       stage.bob(.answer(200, to: sent))

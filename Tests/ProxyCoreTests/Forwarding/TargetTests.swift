@@ -45,11 +45,11 @@ struct TargetTests {
       #expect(stage.alice(routed).first?.destination == Place.carol)
       #expect(stage.alice(.request("BYE", branch: "z9hG4bK2", toTag: "b")).first?.destination == Place.bob)
       #expect(stage.alice(.request("ACK", branch: "z9hG4bK3", toTag: "b")).first?.destination == Place.bob)
-      for (number, source) in [Self.gateway, "192.0.2.99:61000"].enumerated() {
-        let inbound = stage.send(.request("INVITE", branch: "z9hG4bKin\(number)"), from: source)
-        #expect(inbound.first?.destination == Place.bob)
-        #expect(inbound.first?.values("Route").isEmpty == true)
-      }
+      let inbound = stage.send(.request("INVITE", branch: "z9hG4bK4"), from: Self.gateway)
+      #expect(inbound.first?.destination == Place.bob)
+      #expect(inbound.first?.values("Route").isEmpty == true)
+      let neighbour = stage.send(.request("INVITE", branch: "z9hG4bK5"), from: "192.0.2.99:61000")
+      #expect(neighbour.first?.destination == Self.gateway)
     }
   }
 

@@ -8,13 +8,13 @@ enum Place {
 }
 
 /// One of the two ends of a test call.
-enum Party {
+enum Person {
   case alice, bob
 
   var address: String { self == .alice ? Place.alice : Place.bob }
   var contact: String { "<sip:\(self)@\(address)>" }
   var target: String { "sip:\(self)@\(address)" }
-  var other: Party { self == .alice ? .bob : .alice }
+  var other: Person { self == .alice ? .bob : .alice }
   var tag: String { self == .alice ? "a" : "b" }
 }
 
@@ -26,7 +26,8 @@ struct Draft {
 
   /// A request outside a dialog, or inside one when `toTag` is given; the shortest that RFC 3261 allows, with a Contact.
   static func request(
-    _ method: String = "INVITE", _ uri: String? = nil, by party: Party = .alice, branch: String = "z9hG4bKa1",
+    _ method: String = "INVITE", _ uri: String? = nil, by party: Person = .alice,
+    branch: String = "z9hG4bKa1",
     cSeq: Int = 1, toTag: String? = nil, callID: String = "call@203.0.113.5"
   ) -> Draft {
     let other = party.other
@@ -53,7 +54,7 @@ struct Draft {
     rows.append("To: " + (to.contains(";tag=") ? to : to + (tag.map { ";tag=\($0)" } ?? "")))
     rows.append("Call-ID: \(request.value("Call-ID") ?? "")")
     rows.append("CSeq: \(request.value("CSeq") ?? "")")
-    if (101..<300).contains(status) { rows.append("Contact: \(Party.bob.contact)") }
+    if (101..<300).contains(status) { rows.append("Contact: \(Person.bob.contact)") }
     rows.append("Content-Length: 0")
     return Draft(startLine: "SIP/2.0 \(status) Said", rows: rows)
   }

@@ -20,7 +20,7 @@ final class Stage {
 
   /// One of the two sends.
   @discardableResult
-  func send(_ draft: Draft, by party: Party) -> [SentMessage] {
+  func send(_ draft: Draft, by party: Person) -> [SentMessage] {
     driver.deliver(draft.bytes, from: party.address)
   }
 
@@ -73,13 +73,13 @@ struct Call {
   var recordRoutes: [String] { ok.values("Record-Route") }
 
   /// The Route rows of a party: the caller's are in reverse order (RFC 3261 §12.1.2).
-  func routes(of party: Party) -> [String] {
+  func routes(of party: Person) -> [String] {
     (party == .alice ? recordRoutes.reversed() : recordRoutes).map { "Route: \($0)" }
   }
 
   /// A request inside the dialog, with the Route of the party that sends it.
   func request(
-    _ method: String, _ uri: String? = nil, by party: Party = .alice, branch: String, cSeq: Int
+    _ method: String, _ uri: String? = nil, by party: Person = .alice, branch: String, cSeq: Int
   ) -> Draft {
     var draft = Draft.request(method, uri, by: party, branch: branch, cSeq: cSeq, toTag: party.other.tag)
     draft = draft.setting("Call-ID", ok.value("Call-ID"))
