@@ -105,7 +105,8 @@ struct ForwardingWitness {
     if (copy.number("max-forwards") ?? 0) != (origin.number("max-forwards") ?? 71) - 1 {
       return "Max-Forwards is not one less"
     }
-    var changeable: Set = ["via", "route", "record-route", "max-forwards"]
+    if copy.rows("max-breadth").count != 1 { return "Max-Breadth is not there once (B46)" }
+    var changeable: Set = ["via", "route", "record-route", "max-forwards", "max-breadth"]
     if origin.method == "INVITE" || origin.method == "UPDATE" {
       changeable.formUnion(["session-expires", "min-se"])
     }
