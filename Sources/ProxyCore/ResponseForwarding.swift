@@ -76,7 +76,11 @@ extension ProxyEngine {
     }
     let isRefresh = servers.slab[server].flags.contains(.refresh)
     if message.status == 503 {  // B80
-      answer(server, with: .serverError, at: now, &bench, into: &outbox)
+      guard answer(server, with: .serverError, at: now, &bench, into: &outbox) else {
+        // The copy of the request was lost to a lack of memory: nothing can be said any more.
+        closeServer(server, at: now)
+        return
+      }
     } else {
       let decision = isRefresh ? decideRefreshResponse(message, bytes, of: server) : nil
       settle(server, status: message.status, at: now)
