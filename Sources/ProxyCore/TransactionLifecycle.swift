@@ -80,7 +80,9 @@ extension ProxyEngine {
     conclude(server)
     let record = servers.slab[server]
     releaseRefresh(of: record, at: now)
-    endEarlyDialogs(of: server, cause: .earlyTimeout, at: now)
+    // F11: another branch was answered. Without any answer this is not supposed to happen.
+    let cause: DialogEnd = record.flags.contains(.succeeded) ? .setupFailed : .earlyTimeout
+    endEarlyDialogs(of: server, cause: cause, at: now)
     arena.free(record.response)
     shares.remove(record.replies.remote.ip)
     servers.remove(server)
