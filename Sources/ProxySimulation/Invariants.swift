@@ -67,6 +67,7 @@ struct Invariants {
       ("open transactions", proxy.openTransactionCount),
       ("octets of transactions", proxy.storedTransactionBytes),
       ("records of the dialog table", proxy.isDialogTableEmpty ? 0 : 1),
+      ("ends without a cause", Int(proxy.dialogCounts.ended[.earlyTimeout])),
     ].filter { $0.1 != 0 }
     guard let first = remains.first else { return nil }
     return Violation(

@@ -1,6 +1,6 @@
 public import ProxyCore
 import SIPSyntax
-import SessionTimers
+
 import Timekeeping
 
 /// A few hours of a proxy's life, made from a seed: its configuration, the network, the calls.
@@ -48,7 +48,7 @@ public struct Scenario {
     world.run()
     return withExtendedLifetime((agents, hops)) {
       SimulationReport(
-        seed: seed, tally: world.tally, violation: world.violation?.text,
+        seed: seed, tally: world.tally, counters: world.counters, violation: world.violation?.text,
         ladder: world.violation?.callID.map { world.ladder.drawing(ofCall: $0) })
     }
   }
@@ -99,6 +99,8 @@ public struct SimulationReport: CustomStringConvertible {
   public let seed: UInt64
   /// How much happened.
   public let tally: SimulationTally
+  /// What the proxy counted.
+  public let counters: Counters
   /// The first invariant that failed; nil when all of them held to the end.
   public let violation: String?
   /// The messages of the call concerned.

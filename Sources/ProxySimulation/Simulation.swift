@@ -44,6 +44,9 @@ final class Simulation {
     return address
   }
 
+  /// What the proxy has counted.
+  var counters: Counters { proxy.counters }
+
   // MARK: For endpoints
 
   /// Connects an endpoint to the network.

@@ -1,4 +1,5 @@
 import Foundation
+import ProxyCore
 import ProxySimulation
 import Testing
 
@@ -30,5 +31,18 @@ struct SimulationTests {
     let other = try Scenario(seed: 8, calls: 60).run()
     #expect(first.tally == second.tally)
     #expect(first.tally.fingerprint != other.tally.fingerprint)
+  }
+
+  @Test("the calls take every turn they should: refusals, cancels, timeouts, refreshes, silent deaths")
+  func callsTakeEveryTurn() throws {
+    let report = try Scenario(seed: 2, calls: 150).run()
+    let turns: [Counter] = [
+      .requestRetransmissionsReceived, .requestRetransmissionsSent, .finalRetransmissionsSent, .tryingSent,
+      .cancelsSent, .acksSent, .answered422, .answered408, .answered500, .droppedStrayResponse,
+      .timerBFired, .timerCFired, .timerFFired, .sessionExpiresInserted, .sessionExpiresLowered,
+      .sessionExpiresInsertedInResponse, .dialogsRefreshed, .dialogsEndedByBye,
+      .dialogsEndedBySessionExpiry, .dialogsEndedByUntimedLifetime, .dialogsEndedBySetupFailure,
+    ]
+    for turn in turns { #expect(report.counters[turn] > 0, "\(turn)") }
   }
 }
