@@ -1,6 +1,6 @@
 /// One request to the query API, taken apart.
 public struct AdminRequest: Sendable {
-  /// `GET`, `HEAD`, or anything else, which is refused.
+  /// `GET`, `HEAD`, or anything else, which is refused; methods are told apart by case.
   public var method: String
   /// The path, percent signs decoded in each segment, without the empty one in front.
   public var segments: [[UInt8]]

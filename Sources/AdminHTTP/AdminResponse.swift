@@ -21,7 +21,9 @@ public struct AdminResponse: Sendable, Equatable {
     case 400: "Bad Request"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
+    case 431: "Request Header Fields Too Large"
     case 503: "Service Unavailable"
+    case 505: "HTTP Version Not Supported"
     default: "Error"
     }
   }

@@ -33,6 +33,9 @@ extension Counter {
     case .receiveTruncated: "Datagrams dropped because they were longer than any message may be."
     case .sendBlocked: "Messages dropped because the socket's send buffer was full."
     case .sendErrors: "Messages the system refused to send."
+    case .queryConnectionsCut:
+      "Connections of the query API closed before their answer was out: too slow, or too many."
+    case .queryAcceptErrors: "Connections of the query API that the system would not accept."
     case .inviteServerTransactions: "INVITE server transactions begun."
     case .nonInviteServerTransactions: "Other server transactions begun."
     case .inviteClientTransactions: "INVITE client transactions begun."

@@ -5,8 +5,4 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
-#include <event2/listener.h>

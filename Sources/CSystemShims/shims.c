@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -229,6 +230,11 @@ int ck_tcp_listen(const struct ck_endpoint *address) {
   return s;
 }
 
+int ck_accept(int socket) {
+  int s = accept4(socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return s < 0 ? -errno : s;
+}
+
 static int unix_name(const char *path, struct sockaddr_un *name) {
   *name = (struct sockaddr_un){.sun_family = AF_UNIX};
   if (strlen(path) >= sizeof name->sun_path) return -ENAMETOOLONG;
@@ -242,13 +248,11 @@ int ck_unix_listen(const char *path) {
   if (result) return result;
   int s = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (s < 0) return -errno;
-  // The mask makes the mode right from the first moment on, not only after a chmod.
-  mode_t mask = umask(0117);
-  int failed = bind(s, (struct sockaddr *)&name, sizeof name) ? errno : 0;
-  umask(mask);
-  if (failed) return close_with(s, failed);
-  if (listen(s, 64)) {
-    failed = errno;
+  // bind() takes the mode from the socket itself, less what the process's mask forbids: too little access
+  // for a moment, never too much. The mask stays alone, because every thread shares it.
+  if (fchmod(s, 0660) || bind(s, (struct sockaddr *)&name, sizeof name)) return close_with(s, errno);
+  if (fchmodat(AT_FDCWD, path, 0660, AT_SYMLINK_NOFOLLOW) || listen(s, 64)) {
+    int failed = errno;
     unlink(path);
     return close_with(s, failed);
   }

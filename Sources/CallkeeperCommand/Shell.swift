@@ -5,6 +5,7 @@ import Logging
 import PagedStorage
 import ProxyCore
 import SIPSyntax
+import Synchronization
 import Timekeeping
 
 /// A running proxy from its first socket to its exit status: start, signals, draining, end.
@@ -26,6 +27,7 @@ final class Shell {
   /// Opens every socket; nothing is left open when it throws.
   init(_ run: RunConfiguration, _ preparation: Preparation, log: Logger) throws(CommandError) {
     self.log = log
+    Shell.redirectLibevent(to: log)
     do throws(EventIOError) {
       let loop = try EventLoop()
       let transports = try Shell.bind(preparation.listen)
@@ -39,9 +41,10 @@ final class Shell {
         run, bound: bound, localAddresses: OperatingSystem.localAddresses())
       let worker = Worker(
         loop: loop, transports: transports, configuration: configuration, environment: environment)
-      let admin = try AdminServer(loop: loop) { [unowned worker] request in
+      let admin = AdminServer(loop: loop, counting: worker.counters) { [unowned worker] request in
         worker.respond(to: request, with: Shell.facts(of: worker))
       }
+      admin.whenAcceptFails = Shell.reporter(of: "query.accept_failed", to: log)
       let path = if let path = run.control { path } else { try ControlSocket.pathForServer() }
       try admin.listen(atPath: path)
       var line = bound.map { (name: "listen", value: "udp:\($0)") } + [(name: "control", value: path)]
@@ -96,6 +99,25 @@ final class Shell {
     limit.arm(after: Shell.longestDrain)
     drainLimit = limit
     worker.drain { [unowned self] in loop.stop() }
+  }
+
+  /// Logs what may go wrong many times a second, at most one line a minute.
+  private static func reporter(of event: Logger.Message, to log: Logger) -> (EventIOError) -> Void {
+    var gate = LogGate()
+    return { error in
+      guard let held = gate.pass(at: MonotonicClock.now) else { return }
+      log.warning(event, metadata: ["reason": "\(error)", "held_back": "\(held)"])
+    }
+  }
+
+  /// Brings what libevent says into the form that --log-format asks for.
+  private static func redirectLibevent(to log: Logger) {
+    let gate = Mutex(LogGate())
+    LibeventLog.redirect { isError, text in
+      guard let held = gate.withLock({ $0.pass(at: MonotonicClock.now) }) else { return }
+      log.log(
+        level: isError ? .error : .warning, "libevent", metadata: ["text": "\(text)", "held_back": "\(held)"])
+    }
   }
 
   private func logSummary() {

@@ -1,52 +1,44 @@
 public import AdminHTTP
-internal import CLibevent
 internal import CSystemShims
 import Glibc
+public import ProxyCore
 public import SIPSyntax
+import Timekeeping
 
-/// The query API's HTTP server: libevent's evhttp on a Unix socket and, where asked for, on TCP.
+/// The query API's HTTP server: on a Unix socket and, where asked for, on TCP.
 ///
-/// Runs in its loop's thread. What a request means is decided by the closure given to it.
-@safe
+/// Runs in its loop's thread. What a request means is decided by the closure given to it. Nothing a client
+/// does may cost calls anything: connections are few, the oldest makes room for a new one, each ends in time,
+/// and a listener whose socket cannot be accepted from rests instead of trying again at once.
 public final class AdminServer {
-  /// Longest request line and header section accepted.
-  private static let longestHeader = 16_384
-  /// Longest body accepted; no request here needs one.
-  private static let longestBody = 1_024
-  /// Seconds after which a connection that is silent is closed.
-  private static let idleSeconds: Int32 = 10
+  /// Connections that one listener holds at most.
+  static let mostConnections = 64
+  /// Connections accepted in one turn of the loop at most.
+  private static let acceptedAtOnce = 16
+  /// How long a listener rests when the system has no descriptor to give.
+  static let rest = TimeSpan.milliseconds(200)
 
   private let loop: EventLoop
+  private let counters: Counters
   private let respond: (AdminRequest) -> AdminResponse
-  /// Owned: made in `init`, freed in `deinit`, which also closes the sockets it accepts from.
-  private let server: OpaquePointer
+  private var listeners: [AdminListener] = []
+  /// In the order in which they were accepted.
+  private var connections: [AdminConnection] = []
   /// Unix sockets to remove at the end, with the inode that tells ours from a successor's.
   private var paths: [(path: String, inode: UInt64)] = []
+  /// Called when the system refuses a connection, for the log.
+  public var whenAcceptFails: ((EventIOError) -> Void)?
 
-  /// A server that does not listen yet.
+  /// A server that does not listen yet; connections cut or refused are counted in `counters`.
   public init(
-    loop: EventLoop, respond: @escaping (AdminRequest) -> AdminResponse
-  ) throws(EventIOError) {
-    guard let server = unsafe evhttp_new(loop.base) else {
-      throw EventIOError(operation: "create", errorNumber: ENOMEM, address: "the HTTP server")
-    }
+    loop: EventLoop, counting counters: Counters, respond: @escaping (AdminRequest) -> AdminResponse
+  ) {
     self.loop = loop
+    self.counters = counters
     self.respond = respond
-    unsafe self.server = server
-    unsafe evhttp_set_max_headers_size(server, AdminServer.longestHeader)
-    unsafe evhttp_set_max_body_size(server, AdminServer.longestBody)
-    unsafe evhttp_set_timeout(server, AdminServer.idleSeconds)
-    // Unretained: the server is freed in deinit, so it cannot call back afterwards.
-    unsafe evhttp_set_gencb(
-      server,
-      { request, context in
-        guard let request = unsafe request, let context = unsafe context else { return }
-        unsafe Unmanaged<AdminServer>.fromOpaque(context).takeUnretainedValue().answer(request)
-      }, Unmanaged.passUnretained(self).toOpaque())
   }
 
   deinit {
-    unsafe evhttp_free(server)
     for (path, inode) in paths where AdminServer.inode(of: path) == inode { _ = unsafe unlink(path) }
   }
 
@@ -54,7 +46,7 @@ public final class AdminServer {
   public func listen(atPath path: String) throws(EventIOError) {
     let socket = try ControlSocket.listen(at: path)
     paths.append((path, AdminServer.inode(of: path) ?? 0))
-    try accept(from: socket, path)
+    accept(from: socket, path)
   }
 
   /// Listens on a TCP address and returns it with the real port.
@@ -62,40 +54,91 @@ public final class AdminServer {
     var endpoint = ck_endpoint(address)
     let socket = try EventIOError.check(unsafe ck_tcp_listen(&endpoint), "listen on", "http:\(address)")
     _ = unsafe ck_socket_name(socket, &endpoint)
-    try accept(from: socket, "http:\(address)")
+    accept(from: socket, "http:\(address)")
     return SocketAddress(ip: address.ip, port: endpoint.port, scope: address.scope)
   }
 
-  private func accept(from socket: Int32, _ address: String) throws(EventIOError) {
-    guard unsafe evhttp_accept_socket(server, socket) == 0 else {
-      close(socket)
-      throw EventIOError(operation: "accept from", errorNumber: ENOMEM, address: address)
-    }
-  }
+  /// Connections that are open, for tests.
+  var connectionCount: Int { connections.count }
 
   private static func inode(of path: String) -> UInt64? {
     var status = stat()
     return unsafe lstat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
-  private func answer(_ request: OpaquePointer) {
-    let method =
-      switch unsafe evhttp_request_get_command(request) {
-      case EVHTTP_REQ_GET: "GET"
-      case EVHTTP_REQ_HEAD: "HEAD"
-      default: "other"
-      }
-    let target = unsafe evhttp_request_get_uri(request).map { unsafe String(cString: $0) } ?? ""
-    let response = respond(AdminRequest(method: method, target: target))
-    let headers = unsafe evhttp_request_get_output_headers(request)
-    _ = unsafe evhttp_add_header(headers, "Content-Type", response.contentType)
-    _ = unsafe evhttp_add_header(headers, "Cache-Control", "no-store")
-    if response.status == 405 { _ = unsafe evhttp_add_header(headers, "Allow", "GET, HEAD") }
-    if let output = unsafe evhttp_request_get_output_buffer(request) {
-      _ = unsafe response.body.withUnsafeBytes { bytes in
-        unsafe evbuffer_add(output, bytes.baseAddress, bytes.count)
+  private func accept(from socket: Int32, _ address: String) {
+    let listener = AdminListener(socket, address)
+    let index = listeners.count
+    listeners.append(listener)
+    listener.waking = loop.timer { [unowned self] in wake(index) }
+    wake(index)
+  }
+
+  private func wake(_ index: Int) {
+    let socket = listeners[index].socket
+    listeners[index].readable = loop.whenReadable(socket) { [unowned self] in acceptBatch(index) }
+  }
+
+  private func acceptBatch(_ index: Int) {
+    for _ in 0..<AdminServer.acceptedAtOnce {
+      let socket = unsafe ck_accept(listeners[index].socket)
+      switch socket {
+      case 0...:
+        if connections.count(where: { $0.listener == index }) >= AdminServer.mostConnections {
+          cutOldest(of: index)
+        }
+        connections.append(
+          AdminConnection(
+            socket, listener: index, loop: loop, respond: respond, ended: { [unowned self] in letGo($0) }))
+      case -EAGAIN: return
+      case -EINTR, -ECONNABORTED: continue
+      default: return rest(index, because: -socket)
       }
     }
-    unsafe evhttp_send_reply(request, Int32(response.status), response.reason, nil)
+  }
+
+  /// Level-triggered, a connection that waits and cannot be accepted would wake the loop for ever.
+  private func rest(_ index: Int, because error: Int32) {
+    counters.add(to: .queryAcceptErrors)
+    listeners[index].readable = nil
+    listeners[index].waking?.arm(after: AdminServer.rest)
+    // Where descriptors are short, the listener that holds most of them gives one up for whoever comes next.
+    if error == EMFILE || error == ENFILE {
+      let held = listeners.indices.map { index in connections.count { $0.listener == index } }
+      if let greediest = held.indices.max(by: { held[$0] < held[$1] }) { cutOldest(of: greediest) }
+    }
+    whenAcceptFails?(
+      EventIOError(operation: "accept from", errorNumber: error, address: listeners[index].address))
+  }
+
+  private func cutOldest(of index: Int) {
+    if let oldest = connections.first(where: { $0.listener == index }) { letGo(oldest) }
+  }
+
+  private func letGo(_ connection: AdminConnection) {
+    if connection.isUnanswered { counters.add(to: .queryConnectionsCut) }
+    connections.removeAll { $0 === connection }
+  }
+}
+
+/// A listening socket, and what waits for it.
+private final class AdminListener {
+  /// Owned: closed in `deinit`.
+  let socket: Int32
+  let address: String
+  /// Nil while the listener rests.
+  var readable: LoopEvent?
+  /// Ends a rest.
+  var waking: LoopEvent?
+
+  init(_ socket: Int32, _ address: String) {
+    self.socket = socket
+    self.address = address
+  }
+
+  deinit {
+    // Before the descriptor goes and its number may be another socket's.
+    readable = nil
+    close(socket)
   }
 }

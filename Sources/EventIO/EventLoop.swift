@@ -1,4 +1,5 @@
 internal import CLibevent
+import Synchronization
 public import Timekeeping
 
 /// One libevent base: waits for sockets, signals and timers and calls what was registered for them.
@@ -23,6 +24,13 @@ public final class EventLoop {
   /// Calls `body` whenever `descriptor` has something to read, level-triggered, until the event goes away.
   public func whenReadable(_ descriptor: Int32, _ body: @escaping () -> Void) -> LoopEvent {
     let event = LoopEvent(loop: self, subject: descriptor, kind: EV_READ | EV_PERSIST, body: body)
+    event.enable()
+    return event
+  }
+
+  /// Calls `body` whenever `descriptor` takes bytes again, level-triggered, until the event goes away.
+  public func whenWritable(_ descriptor: Int32, _ body: @escaping () -> Void) -> LoopEvent {
+    let event = LoopEvent(loop: self, subject: descriptor, kind: EV_WRITE | EV_PERSIST, body: body)
     event.enable()
     return event
   }
@@ -101,5 +109,22 @@ public final class LoopEvent {
   /// Stops waiting until armed again.
   public func disarm() {
     if let event = unsafe event { _ = unsafe event_del(event) }
+  }
+}
+
+/// What libevent has to say: it writes to stderr unless somebody else takes it.
+public enum LibeventLog {
+  /// Whoever takes the lines; C calls back without a context, so that it stands here.
+  private static let receiver = Mutex<(@Sendable (_ isError: Bool, _ text: String) -> Void)?>(nil)
+
+  /// Gives every line of libevent's to `body`, on the thread it comes up on.
+  public static func redirect(to body: @escaping @Sendable (_ isError: Bool, _ text: String) -> Void) {
+    receiver.withLock { $0 = body }
+    unsafe event_set_log_callback { severity, text in
+      guard let text = unsafe text else { return }
+      let line = unsafe String(cString: text)
+      let body = LibeventLog.receiver.withLock { $0 }
+      body?(severity >= EVENT_LOG_ERR, line)
+    }
   }
 }

@@ -23,6 +23,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case ignoredMaddr
   // The socket edge.
   case receiveErrors, receiveTruncated, sendBlocked, sendErrors
+  // Clients of the query API.
+  case queryConnectionsCut, queryAcceptErrors
   // Transactions.
   case inviteServerTransactions, nonInviteServerTransactions
   case inviteClientTransactions, nonInviteClientTransactions

@@ -50,3 +50,19 @@ final class Delivery<Value: Sendable>: Sendable {
 
 let loopback4 = SocketAddress(ip: IPAddress(v4: 0x7F00_0001), port: 0)
 let loopback6 = SocketAddress(ip: IPAddress(v6High: 0, v6Low: 1), port: 0)
+
+/// A blocking socket connected to the Unix socket at `path`, or an errno with its sign turned.
+func connectedSocket(_ path: String) -> Int32 {
+  var name = sockaddr_un()
+  name.sun_family = sa_family_t(AF_UNIX)
+  unsafe withUnsafeMutableBytes(of: &name.sun_path) { bytes in
+    unsafe bytes.copyBytes(from: Array(path.utf8.prefix(bytes.count - 1)))
+  }
+  let client = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+  let status = unsafe withUnsafePointer(to: &name) { pointer in
+    unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+      unsafe connect(client, pointer, socklen_t(MemoryLayout<sockaddr_un>.size))
+    }
+  }
+  return status == 0 ? client : -errno
+}

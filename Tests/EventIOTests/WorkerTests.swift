@@ -31,7 +31,7 @@ private final class Bench {
       sourceAddress: { OperatingSystem.sourceAddress(toward: $0) })
     let worker = Worker(
       loop: loop, transports: transports, configuration: configuration, environment: environment)
-    let admin = try AdminServer(loop: loop) { [unowned worker] request in
+    let admin = AdminServer(loop: loop, counting: worker.counters) { [unowned worker] request in
       worker.respond(
         to: request,
         with: AdminFacts(
@@ -157,7 +157,9 @@ struct WorkerTests {
     let path = folder.path + "/control.sock"
     do {
       let loop = try EventLoop()
-      let admin = try AdminServer(loop: loop) { _ in AdminResponse(status: 200, contentType: "", body: []) }
+      let admin = AdminServer(loop: loop, counting: Counters()) { _ in
+        AdminResponse(status: 200, contentType: "", body: [])
+      }
       try admin.listen(atPath: path)
       #expect(ControlSocket.isSocket(path))
     }

@@ -65,6 +65,9 @@ int ck_source_address(const struct ck_endpoint *peer, struct ck_endpoint *source
 /// Opens a non-blocking listening TCP socket. The caller closes it.
 int ck_tcp_listen(const struct ck_endpoint *address);
 
+/// Accepts a connection without waiting, as a non-blocking socket. The caller closes it.
+int ck_accept(int socket);
+
 /// Opens a non-blocking listening Unix socket with mode 0660 at `path`, which must not exist. The
 /// caller closes it and removes the path.
 int ck_unix_listen(const char *path);
