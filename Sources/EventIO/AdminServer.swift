@@ -81,7 +81,7 @@ public final class AdminServer {
 
   private func acceptBatch(_ index: Int) {
     for _ in 0..<AdminServer.acceptedAtOnce {
-      let socket = unsafe ck_accept(listeners[index].socket)
+      let socket = ck_accept(listeners[index].socket)
       switch socket {
       case 0...:
         if connections.count(where: { $0.listener == index }) >= AdminServer.mostConnections {

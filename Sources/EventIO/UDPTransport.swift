@@ -56,20 +56,25 @@ public final class UDPTransport {
   /// Sends messages of `bytes` in their order; what cannot leave at once is dropped and counted.
   ///
   /// A socket buffer that is full drops as the network would (SIP repeats over UDP). Any other refusal
-  /// concerns one message, and the rest is sent.
-  func send(_ sends: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters) {
+  /// concerns one message; its ticket goes to `refused`, and the rest is sent.
+  func send(
+    _ sends: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [SendTicket]
+  ) {
     var next = sends.startIndex
     while next < sends.endIndex {
       departures.removeAll(keepingCapacity: true)
       for send in sends[next..<min(next + Int(CK_BATCH), sends.endIndex)] {
         departures.append(departure(of: send, in: bytes))
       }
+      let batch = sends[next..<next + departures.count]
       next += departures.count
-      sendBatch(of: bytes, counting: counters)
+      sendBatch(batch, of: bytes, counting: counters, refused: &refused)
     }
   }
 
-  private func sendBatch(of bytes: [UInt8], counting counters: Counters) {
+  private func sendBatch(
+    _ batch: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [SendTicket]
+  ) {
     var start = 0
     while start < departures.count {
       let result = unsafe bytes.withUnsafeBufferPointer { bytes in
@@ -83,10 +88,12 @@ public final class UDPTransport {
       case 1...: start += Int(result)
       case -EINTR: continue
       case -EAGAIN, -ENOBUFS:
-        counters.add(to: .sendBlocked)
-        start += 1
+        // The buffer is full for all that is left of the batch.
+        counters.add(UInt64(departures.count - start), to: .sendBlocked)
+        start = departures.count
       default:
         counters.add(to: .sendErrors)
+        if let ticket = batch[batch.startIndex + start].ticket { refused.append(ticket) }
         start += 1
       }
     }

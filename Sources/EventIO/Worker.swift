@@ -82,7 +82,7 @@ public final class Worker {
 
   /// After every event: sends what the core wants sent, arms the timer, notices the end of draining.
   private func settle() {
-    engine.flush(over: transports, counting: counters)
+    engine.flush(over: transports, counting: counters, at: MonotonicClock.now)
     if let deadline = engine.proxy.nextDeadline, deadline < armedFor {
       armedFor = deadline
       timer?.arm(after: deadline.duration(since: MonotonicClock.now))
@@ -98,6 +98,8 @@ public final class Worker {
 private struct Engine: ~Copyable {
   var proxy: Proxy
   var outbox = Outbox()
+  /// Requests that the system refused to send in this flush.
+  var refused: [SendTicket] = []
 
   init(proxy: consuming Proxy) { self.proxy = proxy }
 
@@ -122,14 +124,22 @@ private struct Engine: ~Copyable {
   }
 
   /// Sends the outbox and clears it.
-  mutating func flush(over transports: [UDPTransport], counting counters: Counters) {
+  mutating func flush(over transports: [UDPTransport], counting counters: Counters, at now: MonotonicInstant)
+  {
     // A function of its own, so that its references are gone and clearing keeps the memory.
     send(over: transports, counting: counters)
     outbox.removeAll()
+    // What the core answers to a refused request is a response; a refused response is only counted (B94).
+    while !refused.isEmpty {
+      for ticket in refused { proxy.sendFailed(ticket, at: now, into: &outbox) }
+      refused.removeAll(keepingCapacity: true)
+      send(over: transports, counting: counters)
+      outbox.removeAll()
+    }
   }
 
   /// Sends the outbox in its order, in runs of messages that leave by one socket.
-  private func send(over transports: [UDPTransport], counting counters: Counters) {
+  private mutating func send(over transports: [UDPTransport], counting counters: Counters) {
     let sends = outbox.sends
     var start = 0
     while start < sends.count {
@@ -137,7 +147,8 @@ private struct Engine: ~Copyable {
       var end = start + 1
       while end < sends.count, sends[end].flow.listener == listener { end += 1 }
       if Int(listener) < transports.count {
-        transports[Int(listener)].send(sends[start..<end], of: outbox.bytes.bytes, counting: counters)
+        transports[Int(listener)].send(
+          sends[start..<end], of: outbox.bytes.bytes, counting: counters, refused: &refused)
       } else {
         counters.add(UInt64(end - start), to: .sendErrors)
       }

@@ -17,7 +17,7 @@ extension ProxyEngine {
   ) {
     if let server = findAcknowledged(message, bytes, key),
       case .invite(var machine) = servers.slab[server].machine,
-      acknowledges(message, bytes, server)
+      acknowledges(message, bytes, server), mayActOn(server, arrival)
     {
       let action = machine.receivedAck(at: arrival.now)
       servers.slab[server].machine = .invite(machine)
@@ -73,8 +73,8 @@ extension ProxyEngine {
       counters.add(to: unroutable)
       return
     }
-    let isForUs = plan.nextRoute == nil && !plan.targetFromRoute && own.contains(plan.target, in: bytes)
-    guard !isForUs, case .success(let target) = resolveTarget(message, bytes, arrival, plan) else {
+    guard !isForProxy(plan, bytes), case .success(let target) = resolveTarget(message, bytes, arrival, plan)
+    else {
       counters.add(to: unroutable)
       return
     }

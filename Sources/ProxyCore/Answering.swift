@@ -129,7 +129,7 @@ extension ProxyEngine {
     bench.storedBytes.removeAll()
     arena.withBytes(of: blob) { bench.storedBytes.append($0) }
     let octets = bench.storedBytes.bytes
-    guard case .wellFormed = bench.stored.parse(octets.span) else { return false }
+    guard case .wellFormed = bench.stored.parse(octets.span, forwarded: true) else { return false }
     return true
   }
 

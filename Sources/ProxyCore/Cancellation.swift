@@ -16,7 +16,7 @@ extension ProxyEngine {
       receiveRetransmission(of: known, arrival, &bench, into: &outbox)
       return
     }
-    guard let server = servers.findCancelled(key.hash) else {
+    guard let server = servers.findCancelled(key.hash), mayActOn(server, arrival) else {
       forwardStatelessly(message, bytes, arrival, key, &bench, into: &outbox)
       return
     }
@@ -71,17 +71,19 @@ extension ProxyEngine {
       arena.withBytes(of: invite.cancelReason) { outbox.bytes.append($0) }
     }
     outbox.bytes.append("Content-Length: 0\r\n\r\n")
-    outbox.finish(from: start, over: invite.flow)
     counters.add(to: .cancelsSent)
 
     var record = ClientTransactionRecord(
       machine: clientMachine(for: .cancel, at: now), method: .cancel,
-      methodHash: UInt32(SIPMethod.cancel.rawValue), flow: invite.flow, server: .none)
+      methodHash: UInt32(SIPMethod.cancel.rawValue), identity: invite.identity, flow: invite.flow,
+      server: .none)
     record.flags.insert(.isCancel)
     guard let id = clients.insert(record) else {
+      outbox.finish(from: start, over: invite.flow)
       counters.add(to: .droppedOutOfMemory)
       return
     }
+    outbox.finish(from: start, over: invite.flow, branch: id)
     counters.add(to: .nonInviteClientTransactions)
     clients.slab[id.index].sent =
       arena.store(outbox.bytes.bytes.span, from: start, to: outbox.bytes.count) ?? .none

@@ -1,4 +1,10 @@
+import PagedStorage
 public import SIPSyntax
+
+/// Names the branch whose request is being sent, for ``Proxy/sendFailed(_:at:into:)``. May outlive it.
+public struct SendTicket: BitwiseCopyable, Sendable {
+  let branch: SlabID
+}
 
 /// One message to send: where its bytes stand in the outbox, and the flow it leaves on.
 public struct Send: BitwiseCopyable, Sendable {
@@ -6,6 +12,9 @@ public struct Send: BitwiseCopyable, Sendable {
   public var bytes: ByteRange
   /// Socket and addresses.
   public var flow: Flow
+  /// For a request of a client transaction: what to report when the system refuses to send it. Nil for
+  /// responses and for what is sent without a transaction; their failure is only counted (B94).
+  public var ticket: SendTicket?
 }
 
 /// All effects of one event: the caller lends it, sends what it holds, and clears it for the next.
@@ -28,7 +37,8 @@ public struct Outbox: ~Copyable {
   }
 
   /// Closes the message that was written since `start` and addresses it.
-  mutating func finish(from start: Int, over flow: Flow) {
-    sends.append(Send(bytes: ByteRange(start, bytes.count), flow: flow))
+  mutating func finish(from start: Int, over flow: Flow, branch: SlabID? = nil) {
+    let ticket = branch.map { SendTicket(branch: $0) }
+    sends.append(Send(bytes: ByteRange(start, bytes.count), flow: flow, ticket: ticket))
   }
 }

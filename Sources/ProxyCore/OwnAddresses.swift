@@ -9,7 +9,7 @@ struct OwnAddresses {
   private var numericNames: [(ip: IPAddress, port: UInt16?)] = []
   private var localAddresses: [IPAddress]
   /// Bound on addresses learnt while running, for a host whose interfaces come and go.
-  private static let localAddressLimit = 64
+  private static let localAddressLimit = 1024
 
   init(listeners: [Listener], names: [OwnName], localAddresses: [IPAddress]) {
     self.listeners = listeners
@@ -39,8 +39,10 @@ struct OwnAddresses {
     let defaultPort: UInt16 = uri.scheme == .sips ? 5061 : 5060
     let wanted = transport(of: uri, in: bytes)
     if let transport = wanted, transport.isUnknown { return false }
+    // B37, D48: maddr, when there is one, is where the URI leads.
+    let address = uri.maddr.map { IPAddress(bytes, $0) } ?? uri.hostAddress
     return contains(
-      host: uri.host, ip: uri.hostAddress, port: uri.port, defaultPort: defaultPort,
+      host: uri.maddr ?? uri.host, ip: address, port: uri.port, defaultPort: defaultPort,
       transport: wanted?.known, in: bytes)
   }
 
@@ -115,10 +117,20 @@ struct OwnAddresses {
 
   /// Whether two flows show peers the same host and port, so that one Record-Route serves both (B54).
   func sameHostPort(_ left: Flow, _ right: Flow) -> Bool {
-    guard left.listener == right.listener, Int(left.listener) < listeners.count else { return false }
-    let listener = listeners[Int(left.listener)]
-    if listener.advertisedHost != nil || !listener.bound.ip.isUnspecified { return true }
-    return left.local.canonical == right.local.canonical
+    guard Int(left.listener) < listeners.count, Int(right.listener) < listeners.count else { return false }
+    let (one, other) = (listeners[Int(left.listener)], listeners[Int(right.listener)])
+    guard one.advertisedPort ?? one.bound.port == other.advertisedPort ?? other.bound.port else {
+      return false
+    }
+    if one.advertisedHost != nil || other.advertisedHost != nil {
+      return one.advertisedHost == other.advertisedHost
+    }
+    return ownAddress(of: left, one) == ownAddress(of: right, other)
+  }
+
+  /// The address that stands for us on a flow when no name is advertised.
+  private func ownAddress(of flow: Flow, _ listener: Listener) -> IPAddress {
+    (listener.bound.ip.isUnspecified ? flow.local : listener.bound.ip).canonical
   }
 
   /// Whether answers on a listener need the local address written down (a wildcard listener).

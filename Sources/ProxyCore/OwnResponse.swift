@@ -113,7 +113,12 @@ extension OwnResponse {
     _ name: FieldName, of message: borrowing SIPMessage, _ bytes: Span<UInt8>, into output: inout OutputBuffer
   ) {
     guard let row = message.first(name) else { return }
-    output.append(bytes, message[field: row].row)
+    let range = message[field: row].row
+    output.append(bytes, range)
+    // A request cut off inside this row: the answer's own rows still end.
+    if range.count < 2 || !bytes.equals(ByteRange(range.upperBound - 2, range.upperBound), "\r\n") {
+      output.append("\r\n")
+    }
   }
 
   private func writeTo(

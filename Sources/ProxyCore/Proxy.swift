@@ -61,6 +61,15 @@ public struct Proxy: ~Copyable {
     engine.publish()
   }
 
+  /// Tells that the system refused to send a request: its branch ends as if the next hop had answered 503
+  /// (B93, C25). Safe for a ticket whose branch is long gone.
+  public mutating func sendFailed(
+    _ ticket: SendTicket, at now: MonotonicInstant, into outbox: inout Outbox
+  ) {
+    engine.sendFailed(ticket, now, &bench, into: &outbox)
+    engine.publish()
+  }
+
   /// When ``advance(to:into:)`` has something to do next; nil when nothing is pending.
   public var nextDeadline: MonotonicInstant? { engine.nextDeadline }
 

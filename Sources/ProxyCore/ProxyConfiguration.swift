@@ -53,8 +53,9 @@ public struct ProxyConfiguration: Sendable {
   public var maxDialogs = 2_000_000
   /// Server transactions held at most; 0 means no limit (C56).
   public var maxTransactions = 1_000_000
-  /// Early dialogs that one INVITE may open; responses that would open more pass without a record.
-  public var maxEarlyDialogs = 64
+  /// Early dialogs that one INVITE may open, and as many that only a 2xx shows; forks beyond it pass without a
+  /// record.
+  public var maxForks = 64
   /// Path MTU assumed for UDP (D3, D7).
   public var udpMTU = 1500
   /// RFC 3261 timer T1.

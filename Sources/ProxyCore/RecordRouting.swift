@@ -41,7 +41,8 @@ extension ProxyEngine {
     output.append("Record-Route: <sip:")
     own.writeHostPort(of: flow, to: &output)
     output.append(";lr;ck=")
-    tokens.write(callID: message.callID, in: bytes, flow: client, to: &output)
+    tokens.write(
+      callID: message.callID, clientTag: message.from.tag, in: bytes, flow: client, to: &output)
     output.append(">\r\n")
   }
 
@@ -58,9 +59,10 @@ extension ProxyEngine {
     else { return nil }
     let source = arrival.flow.remote
     if uri.hasOB { return arrival.flow }
-    let isReachable =
-      uri.hostAddress?.canonical == source.ip.canonical && uri.port ?? 5060 == source.port
-    return isReachable ? nil : arrival.flow
+    guard uri.hostAddress?.canonical == source.ip.canonical else { return arrival.flow }
+    // A client that sends from a port it does not listen on does not ask for `rport`.
+    let listensElsewhere = message.topVia.rport == .absent || uri.port ?? 5060 == source.port
+    return listensElsewhere ? nil : arrival.flow
   }
 
   /// The first Contact of a message as an octet range; empty when there is none that parses.

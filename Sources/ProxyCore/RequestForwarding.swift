@@ -57,10 +57,17 @@ extension ProxyEngine {
       answerStatefully(message, bytes, arrival, key, .messageTooLarge, &bench, into: &outbox)
       return
     }
-    let stored = arena.store(outbox.bytes.bytes.span, from: start, to: outbox.bytes.count)
-    outbox.finish(from: start, over: target.flow)
+    guard let stored = arena.store(outbox.bytes.bytes.span, from: start, to: outbox.bytes.count) else {
+      // Without its copy an INVITE could neither be acknowledged nor cancelled.
+      outbox.bytes.truncate(to: start)
+      closeBranch(client.index)
+      counters.add(to: .droppedOutOfMemory)
+      answerStatelessly(message, bytes, arrival, .unavailable(retryAfter: 5), &bench, into: &outbox)
+      return
+    }
+    outbox.finish(from: start, over: target.flow, branch: client)
     counters.add(to: .requestsForwarded)
-    clients.slab[client.index].sent = stored ?? .none
+    clients.slab[client.index].sent = stored
     guard
       let server = openServer(
         message, bytes, arrival, key, branch: client, timer: refresh, concluded: false)

@@ -83,11 +83,11 @@ extension ProxyEngine {
       answerStatelessly(message, bytes, arrival, OwnResponse(400, reason), &bench, into: &outbox)
       return
     }
-    if let refusal = refusalWithoutState(message, bytes, arrival, plan) {
+    if let refusal = refusalWithoutState(message, bytes, arrival, key, plan) {
       answerStatelessly(message, bytes, arrival, refusal, &bench, into: &outbox)
       return
     }
-    let loop = loopPart(message, bytes)
+    let loop = loopPart(message, bytes, arrival, plan)
     if let answer = validate(message, bytes, plan, loop) {
       answerStatefully(message, bytes, arrival, key, answer, &bench, into: &outbox)
       return
@@ -97,7 +97,8 @@ extension ProxyEngine {
 
   /// What is refused before anything is remembered: strangers, and new work beyond a limit (G1, C56, F36).
   private mutating func refusalWithoutState(
-    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ key: TransactionKey,
+    _ plan: RoutePlan
   ) -> OwnResponse? {
     guard mayUseProxy(message, bytes, arrival, plan) else { return .forbidden }
     let isNewCall = !message.to.hasTag
@@ -105,7 +106,7 @@ extension ProxyEngine {
       counters.add(to: .refusedWhileDraining)
       return .unavailable(retryAfter: 10)
     }
-    guard hasRoom(for: arrival.flow.remote.ip) else {
+    guard hasRoom(for: arrival.flow.remote.ip, isNewCall: isNewCall), !servers.isCrowded(key.hash) else {
       counters.add(to: .transactionLimitReached)
       return .unavailable(retryAfter: 5)
     }
@@ -119,16 +120,26 @@ extension ProxyEngine {
     return nil
   }
 
-  /// C56: room for one more transaction, in number, in octets kept, and in this source's share of both.
-  private func hasRoom(for source: IPAddress) -> Bool {
+  /// C56: room for one more transaction, in number, in octets kept, and in this source's share of both. The last
+  /// twentieth is for the calls that are up: new work is refused first (G10).
+  private func hasRoom(for source: IPAddress, isNewCall: Bool) -> Bool {
     let limit = configuration.maxTransactions
     guard limit > 0 else { return true }
+    if isNewCall, servers.count >= limit - limit / 20 { return false }
     return arena.storedBytes / Self.octetsPerTransaction < limit
       && shares.admits(source, total: servers.count, limit: limit)
   }
 
   /// Octets that a transaction may keep on average when all that are allowed exist.
   private static var octetsPerTransaction: Int { 4096 }
+
+  /// Whether a CANCEL or ACK may act on a transaction: it comes from where the request came, or from an allowed
+  /// source. Everybody downstream knows the branch; that alone must not end another's call.
+  func mayActOn(_ server: UInt32, _ arrival: Arrival) -> Bool {
+    let source = arrival.flow.remote.ip.canonical
+    return servers.slab[server].replies.remote.ip.canonical == source
+      || configuration.allowed.contains { $0.contains(source) }
+  }
 
   /// G1, G2: in a dialog a token of ours, a dialog we know or an allowed source; outside an allowed source.
   func mayUseProxy(

@@ -17,12 +17,16 @@ extension ProxyEngine {
       return .unsupportedScheme
     }
 
-    let isForUs = plan.nextRoute == nil && !plan.targetFromRoute && own.contains(plan.target, in: bytes)
+    let isForUs = isForProxy(plan, bytes)
     if isForUs, message.method == .options, !plan.target.hasUser {
       return isDraining ? .unavailable(retryAfter: 10) : .optionsAnswer
     }
     if case .value(0) = message.maxForwards { return .tooManyHops }  // B14
-    if hasUnknownProxyRequire(message, bytes) { return .badExtension }  // B23
+    switch proxyRequire(message, bytes) {  // B23
+    case .understood: break
+    case .unknown: return .badExtension
+    case .malformed: return OwnResponse(400, "Malformed Proxy-Require")
+    }
     switch pastOf(message, bytes, loop) {
     case .new: break
     case .loop: return .loopDetected  // B19
@@ -32,19 +36,37 @@ extension ProxyEngine {
     return nil
   }
 
-  /// B23: any tag but `timer`; a malformed field names nothing we understand.
-  private func hasUnknownProxyRequire(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>) -> Bool {
-    guard message.first(.proxyRequire) != nil else { return false }
-    var cursor = ListCursor(.proxyRequire, in: message)
-    while let element = cursor.next(message, bytes) {
-      if !bytes.equalsIgnoringCase(element.value, "timer") { return true }
-    }
-    return false
+  /// Whether a request ends here: no Route sends it on, and its Request-URI, without a maddr that named us (B29),
+  /// is one of ours.
+  func isForProxy(_ plan: RoutePlan, _ bytes: Span<UInt8>) -> Bool {
+    guard plan.nextRoute == nil, !plan.targetFromRoute else { return false }
+    guard plan.stripsMaddr else { return own.contains(plan.target, in: bytes) }
+    return own.contains(
+      host: plan.target.host, ip: plan.target.hostAddress, port: nil, defaultPort: 5060, transport: nil,
+      in: bytes)
   }
 
-  /// B20: depends on Request-URI, all Route values, Call-ID, From tag and CSeq number, never on the method.
-  func loopPart(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>) -> UInt64 {
+  /// What Proxy-Require asks for.
+  private enum ProxyRequirement { case understood, unknown, malformed }
+
+  /// B23: we understand `timer` and nothing else.
+  private func proxyRequire(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>) -> ProxyRequirement {
+    guard message.first(.proxyRequire) != nil else { return .understood }
+    var cursor = ListCursor(.proxyRequire, in: message)
+    var requirement = ProxyRequirement.understood
+    while let element = cursor.next(message, bytes) {
+      if !bytes.equalsIgnoringCase(element.value, "timer") { requirement = .unknown }
+    }
+    return cursor.failed ? .malformed : requirement
+  }
+
+  /// B20: depends on Request-URI, all Route values, Call-ID, From tag, CSeq number and whether the next hop is
+  /// pushed, never on the method.
+  func loopPart(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
+  ) -> UInt64 {
     var hasher = KeyedHasher(key: processKey, output: .bits64)
+    hasher.append(UInt8(pushesNextHop(message, bytes, arrival, plan) ? 1 : 0))
     hasher.appendField(bytes, message.requestURI)
     hasher.appendField(bytes, message.callID)
     hasher.appendField(bytes, message.from.tag)

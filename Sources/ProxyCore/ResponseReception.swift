@@ -43,7 +43,10 @@ extension ProxyEngine {
       guard clients.slab.isLive(id) else { return nil }
     }
     let hash = method.hash(name: message.cSeq.methodName, in: bytes, key: processKey)
-    return clients.slab[id.index].methodHash == hash ? id.index : nil
+    guard clients.slab[id.index].methodHash == hash,
+      clients.slab[id.index].identity == identity(of: message, bytes)
+    else { return nil }
+    return id.index
   }
 
   private mutating func receiveInviteResponse(
@@ -160,7 +163,8 @@ extension ProxyEngine {
     guard !record.sent.isNone else { return }
     let start = outbox.bytes.count
     arena.withBytes(of: record.sent) { outbox.bytes.append($0) }
-    outbox.finish(from: start, over: record.flow)
+    let branch = SlabID(index: client, generation: record.generation)
+    outbox.finish(from: start, over: record.flow, branch: branch)
     counters.add(to: .requestRetransmissionsSent)
   }
 }

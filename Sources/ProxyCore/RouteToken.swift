@@ -2,9 +2,10 @@
 //
 // Left open: the state a proxy may put there and how it is protected. The value of the URI parameter
 // `ck` is base64url of
-//   KIND(1) [LISTENER(2) PORT(2) ADDRESS(4 or 16)] MAC(8)
+//   KIND(1) [CLIENT(2) LISTENER(2) PORT(2) ADDRESS(4 or 16)] MAC(8)
 // The MAC covers the Call-ID too, so a token seen in one call opens no other. A token with a flow leads
-// in-dialog requests back to a client whose Contact cannot be reached (behind NAT).
+// in-dialog requests back to a client whose Contact cannot be reached (behind NAT). CLIENT is a hash of that
+// client's tag: its own requests are known by their From tag, also when its address has changed since.
 
 import PagedStorage
 import SIPSyntax
@@ -13,6 +14,8 @@ import SIPSyntax
 struct RouteToken: Equatable {
   /// The flow on which the dialog-forming request came, when later requests need it.
   var flow: Flow?
+  /// Hash of the tag of the client at the flow's other end.
+  var client: UInt16 = 0
 }
 
 /// Writes and verifies the tokens in our Record-Route URIs.
@@ -25,12 +28,15 @@ struct RouteTokenCodec {
 
   private enum Kind: UInt8 { case call = 1, flowV4 = 2, flowV6 = 3 }
 
-  /// Appends a token for the call, with the flow when one is given.
-  func write(callID: ByteRange, in bytes: Span<UInt8>, flow: Flow?, to output: inout OutputBuffer) {
+  /// Appends a token for the call, with the flow and the tag of its client when a flow is given.
+  func write(
+    callID: ByteRange, clientTag: ByteRange, in bytes: Span<UInt8>, flow: Flow?, to output: inout OutputBuffer
+  ) {
     var content = TokenBytes()
     if let flow {
       let isV4 = flow.remote.ip.family == .v4
       content.append(isV4 ? Kind.flowV4.rawValue : Kind.flowV6.rawValue)
+      content.append(UInt64(clientHash(clientTag, in: bytes)), octets: 2)
       content.append(UInt64(flow.listener), octets: 2)
       content.append(UInt64(flow.remote.port), octets: 2)
       if isV4 {
@@ -56,21 +62,30 @@ struct RouteTokenCodec {
     case .call:
       return content.count == 1 ? RouteToken(flow: nil) : nil
     case .flowV4:
-      guard content.count == 9 else { return nil }
-      let ip = IPAddress(v4: UInt32(truncatingIfNeeded: content.number(at: 5, octets: 4)))
-      return RouteToken(flow: flow(content, to: ip))
+      guard content.count == 11 else { return nil }
+      let ip = IPAddress(v4: UInt32(truncatingIfNeeded: content.number(at: 7, octets: 4)))
+      return token(content, to: ip)
     case .flowV6:
-      guard content.count == 21 else { return nil }
-      let ip = IPAddress(v6High: content.number(at: 5, octets: 8), v6Low: content.number(at: 13, octets: 8))
-      return RouteToken(flow: flow(content, to: ip))
+      guard content.count == 23 else { return nil }
+      let ip = IPAddress(v6High: content.number(at: 7, octets: 8), v6Low: content.number(at: 15, octets: 8))
+      return token(content, to: ip)
     }
   }
 
-  private func flow(_ content: TokenBytes, to ip: IPAddress) -> Flow {
-    let listener = UInt16(truncatingIfNeeded: content.number(at: 1, octets: 2))
-    let port = UInt16(truncatingIfNeeded: content.number(at: 3, octets: 2))
+  private func token(_ content: TokenBytes, to ip: IPAddress) -> RouteToken {
+    let listener = UInt16(truncatingIfNeeded: content.number(at: 3, octets: 2))
+    let port = UInt16(truncatingIfNeeded: content.number(at: 5, octets: 2))
     let any = ip.family == .v4 ? IPAddress(v4: 0) : IPAddress(v6High: 0, v6Low: 0)
-    return Flow(listener: listener, remote: SocketAddress(ip: ip, port: port), local: any)
+    let flow = Flow(listener: listener, remote: SocketAddress(ip: ip, port: port), local: any)
+    return RouteToken(flow: flow, client: UInt16(truncatingIfNeeded: content.number(at: 1, octets: 2)))
+  }
+
+  /// Sixteen bits that tell a client of a call by its tag.
+  func clientHash(_ tag: ByteRange, in bytes: Span<UInt8>) -> UInt16 {
+    var hasher = KeyedHasher(key: key, output: .bits64)
+    hasher.append(UInt64(0x636b_2d63_6c69_656e))
+    hasher.append(bytes, from: tag.lowerBound, to: tag.upperBound)
+    return UInt16(truncatingIfNeeded: hasher.finish64())
   }
 
   private func mac(of content: TokenBytes, callID: ByteRange, in bytes: Span<UInt8>) -> UInt64 {
@@ -93,7 +108,7 @@ struct TokenBytes {
   subscript(position: Int) -> UInt8 { octets[position] }
 
   mutating func append(_ octet: UInt8) {
-    precondition(count < 32, "a token has at most 29 octets")
+    precondition(count < 32, "a token has at most 31 octets")
     octets[count] = octet
     count += 1
   }

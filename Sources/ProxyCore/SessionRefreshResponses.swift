@@ -71,16 +71,14 @@ extension ProxyEngine {
   ) -> DialogMatch? {
     let isInDialog = servers.slab[server].flags.contains(.inDialog)
     let contact = contact(message, bytes)
-    if isInDialog, let known = findDialog(message, bytes) {
+    let known = findDialog(message, bytes)
+    if isInDialog, let known {
       let other: DialogSide = known.side == .caller ? .callee : .caller
       dialogs.updateContact(of: other, to: contact, in: bytes, on: known.id, at: now)
       updateRequestContact(of: server, side: known.side, on: known.id, at: now)
       return known
     }
-    // F5: a request without To tag is in no dialog, and only an INVITE makes one.
-    guard isInDialog || servers.slab[server].method == .invite else { return nil }
-    guard !isOver(message, bytes, of: server) else { return nil }
-    guard message.from.hasTag || message.to.hasTag else { return nil }
+    if known == nil, !mayMakeDialog(message, bytes, of: server) { return nil }
     let setup = dialogSetup(message, contact: contact, of: server)
     let request = branch(of: server).map { clients.slab[$0].sent } ?? .none
     let id = Self.makeDialog(
@@ -93,8 +91,25 @@ extension ProxyEngine {
       var chain = servers.slab[server].earlyDialogs
       dialogs.join(id, to: &chain)
       servers.slab[server].earlyDialogs = chain
+      if known == nil { servers.slab[server].answeredForkCount += 1 }
     }
     return DialogMatch(id: id, side: .caller)
+  }
+
+  /// Whether a 2xx of a dialog that is not in the table makes it. A request without To tag is in no dialog, so only
+  /// an INVITE does (F5); forks beyond the limit pass without a record, lest one call fill the table (G10).
+  private func mayMakeDialog(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, of server: UInt32
+  ) -> Bool {
+    let record = servers.slab[server]
+    guard message.from.hasTag || message.to.hasTag, !isOver(message, bytes, of: server) else { return false }
+    if record.flags.contains(.inDialog) { return true }
+    guard record.method == .invite else { return false }
+    guard Int(record.answeredForkCount) < configuration.maxForks else {
+      counters.add(to: .earlyDialogLimitReached)
+      return false
+    }
+    return true
   }
 
   /// Whether the dialog of a 2xx, unknown now, was known to its transaction: it has ended since, and neither a
@@ -124,7 +139,7 @@ extension ProxyEngine {
   ) {
     guard message.to.hasTag, !servers.slab[server].flags.contains(.inDialog) else { return }
     let isKnown = findDialog(message, bytes) != nil
-    if !isKnown, Int(servers.slab[server].earlyDialogCount) >= configuration.maxEarlyDialogs {
+    if !isKnown, Int(servers.slab[server].earlyDialogCount) >= configuration.maxForks {
       counters.add(to: .earlyDialogLimitReached)
       return
     }

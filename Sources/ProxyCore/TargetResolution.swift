@@ -1,6 +1,6 @@
 // RFC 3261 sections 16.5 and 16.6 items 6 and 7, RFC 5626 section 5.3: where a request goes next.
 //
-// Left open: in what order. A flow token leads to its flow unless the request came over that flow; then a
+// Left open: in what order. A flow token leads to its flow unless the flow's own client sent the request; then a
 // configured next hop for requests outside a dialog that no Route sends elsewhere (B35, B59); then the
 // first Route, then the Request-URI (B60).
 
@@ -17,14 +17,11 @@ extension ProxyEngine {
   mutating func resolveTarget(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
   ) -> Result<ForwardingTarget, RoutingRefusal> {
-    if let flow = plan.token?.flow, !isSamePeer(flow, arrival.flow) {
+    if let token = plan.token, let flow = token.flow, !isFromClient(message, bytes, token) {
       guard own.hasListener(flow.listener) else { return .failure(RoutingRefusal(answer: .flowFailed)) }
       return reach(flow.remote, .udp, arrival, preferring: flow.listener, pushesNextHop: false)
     }
-    if let nextHop = configuration.nextHop, let first = nextHop.addresses.first, plan.nextRoute == nil,
-      !message.to.hasTag, message.method != .ack, plan.token?.flow == nil,
-      !nextHop.addresses.contains(where: { isSameAddress($0, arrival.flow.remote) })
-    {
+    if pushesNextHop(message, bytes, arrival, plan), let first = configuration.nextHop?.addresses.first {
       return reach(first, .udp, arrival, preferring: arrival.flow.listener, pushesNextHop: true)
     }
     switch Resolution(plan.nextHop, bytes, ignoringMaddr: plan.stripsMaddr && plan.nextRoute == nil) {
@@ -40,10 +37,29 @@ extension ProxyEngine {
     }
   }
 
+  /// B59: whether a request goes to the configured next hop: it is in no dialog, no Route sends it elsewhere, no
+  /// flow waits for it, and it does not come from there.
+  func pushesNextHop(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
+  ) -> Bool {
+    guard let nextHop = configuration.nextHop, plan.nextRoute == nil, !message.to.hasTag,
+      message.method != .ack, plan.token?.flow == nil
+    else { return false }
+    let source = arrival.flow.remote
+    let via = message.topVia
+    return !nextHop.addresses.contains { address in
+      // Hosts behind one NAT, or on one machine, share an address: the port decides, of the packet or of Via.
+      address.ip.canonical == source.ip.canonical
+        && (address.port == source.port || address.port == via.port ?? 5060)
+    }
+  }
+
   private mutating func reach(
     _ address: SocketAddress, _ transport: TransportProtocol, _ arrival: Arrival,
     preferring preferred: UInt16, pushesNextHop: Bool
   ) -> Result<ForwardingTarget, RoutingRefusal> {
+    // G9: to send to ourselves is to go round in circles.
+    if own.contains(address, over: transport) { return .failure(RoutingRefusal(answer: .loopDetected)) }
     guard let listener = own.listener(for: address.ip, over: transport, preferring: preferred),
       let flow = flow(to: address, from: listener, at: arrival.now)
     else { return .failure(RoutingRefusal(answer: .nextHopUnreachable)) }
@@ -61,12 +77,11 @@ extension ProxyEngine {
     return Flow(listener: listener, remote: address, local: local)
   }
 
-  /// Whether two flows lead to the same address and port of the other side.
-  func isSamePeer(_ left: Flow, _ right: Flow) -> Bool { isSameAddress(left.remote, right.remote) }
-
-  /// Whether two addresses and their ports are the same. Hosts behind one NAT, or on one machine, share an
-  /// address, so the port counts too.
-  private func isSameAddress(_ left: SocketAddress, _ right: SocketAddress) -> Bool {
-    left.port == right.port && left.ip.canonical == right.ip.canonical
+  /// Whether the client at the other end of a token's flow sent the request itself. Its From tag tells, for its
+  /// address may have changed.
+  private func isFromClient(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ token: RouteToken
+  ) -> Bool {
+    tokens.clientHash(message.from.tag, in: bytes) == token.client
   }
 }

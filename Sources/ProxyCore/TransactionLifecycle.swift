@@ -50,10 +50,19 @@ extension ProxyEngine {
   ) -> SlabID? {
     var record = ClientTransactionRecord(
       machine: clientMachine(for: message.method, at: arrival.now), method: message.method,
-      methodHash: key.methodHash, flow: target.flow, server: .none)
+      methodHash: key.methodHash, identity: identity(of: message, bytes), flow: target.flow, server: .none)
     if message.method == .invite { record.timerC = arrival.now + timerCInterval }
     counters.add(to: message.method == .invite ? .inviteClientTransactions : .nonInviteClientTransactions)
     return clients.insert(record)
+  }
+
+  /// What a response has in common with its request besides the branch.
+  func identity(of message: borrowing SIPMessage, _ bytes: Span<UInt8>) -> UInt32 {
+    var hasher = KeyedHasher(key: processKey, output: .bits64)
+    hasher.appendField(bytes, message.callID)
+    hasher.appendField(bytes, message.from.tag)
+    hasher.append(UInt64(message.cSeq.number))
+    return UInt32(truncatingIfNeeded: hasher.finish64())
   }
 
   func serverMachine(for method: SIPMethod, at now: MonotonicInstant) -> ServerMachine {

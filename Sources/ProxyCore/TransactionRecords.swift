@@ -93,8 +93,10 @@ struct ServerTransactionRecord: TimedRecord {
   var dialog = SlabID.none
   /// Chain of the dialogs this INVITE made, early or confirmed at once; those that ended stay in it.
   var earlyDialogs = SlabID.none
-  /// How many there were; bounded by ``ProxyConfiguration/maxEarlyDialogs``.
+  /// Early dialogs this INVITE opened, and dialogs its 2xx made without one; each bounded by
+  /// ``ProxyConfiguration/maxForks``.
   var earlyDialogCount: UInt16 = 0
+  var answeredForkCount: UInt16 = 0
   /// A3: what is remembered until the transaction ends, Accepted state included.
   var timerMemory = SessionTimerMemory.none
   /// The request's decision, recorded when a dialog is known.
@@ -129,6 +131,8 @@ struct ClientTransactionRecord: TimedRecord {
   var machine: ClientMachine
   var method: SIPMethod
   var methodHash: UInt32
+  /// Hash of Call-ID, From tag and CSeq number: a response that names another call is not this request's.
+  var identity: UInt32
   var flags: ClientTransactionFlags = []
   /// Address and socket of the next hop; CANCEL and ACK go there too (B98, C22).
   var flow: Flow

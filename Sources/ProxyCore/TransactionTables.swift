@@ -32,6 +32,16 @@ struct ServerTransactionTable: ~Copyable {
     index.first(key) { slab[$0].key == key && slab[$0].methodHash == methodHash }
   }
 
+  /// Whether so many transactions have this key already, with other methods, that one more is abuse: they
+  /// stand in one row of the index, and looking for any of them walks it.
+  func isCrowded(_ key: Hash128) -> Bool {
+    var left = 8
+    return index.first(key) {
+      if slab[$0].key == key { left -= 1 }
+      return left == 0
+    } != nil
+  }
+
   /// The transaction that a CANCEL cancels (C52): same key, any method but CANCEL and ACK.
   func findCancelled(_ key: Hash128) -> UInt32? {
     index.first(key) { slab[$0].key == key && slab[$0].method != .cancel && slab[$0].method != .ack }

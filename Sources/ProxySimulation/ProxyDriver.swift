@@ -11,11 +11,14 @@ public struct SentMessage: CustomStringConvertible, Sendable {
   public let bytes: [UInt8]
   /// Where they went.
   public let flow: Flow
+  /// What to report if it cannot be sent.
+  public let ticket: SendTicket?
 
   /// Wraps octets and their flow.
-  public init(bytes: [UInt8], flow: Flow) {
+  public init(bytes: [UInt8], flow: Flow, ticket: SendTicket? = nil) {
     self.bytes = bytes
     self.flow = flow
+    self.ticket = ticket
   }
 
   /// The message as text; octets that are not UTF-8 are replaced.
@@ -166,6 +169,14 @@ public final class ProxyDriver {
     return bytes
   }
 
+  /// Reports that the system refused to send a message and returns what the proxy sends because of it.
+  @discardableResult
+  public func refuse(_ message: SentMessage) -> [SentMessage] {
+    guard let ticket = message.ticket else { return [] }
+    proxy.sendFailed(ticket, at: now, into: &outbox)
+    return drain()
+  }
+
   /// Moves the clock, firing every timer at its own instant, and returns all that was sent.
   @discardableResult
   public func advance(by span: TimeSpan) -> [SentMessage] {
@@ -185,7 +196,9 @@ public final class ProxyDriver {
   private func drain() -> [SentMessage] {
     let all = outbox.bytes.bytes
     let sent = outbox.sends.map { send in
-      SentMessage(bytes: Array(all[send.bytes.lowerBound..<send.bytes.upperBound]), flow: send.flow)
+      SentMessage(
+        bytes: Array(all[send.bytes.lowerBound..<send.bytes.upperBound]), flow: send.flow, ticket: send.ticket
+      )
     }
     outbox.removeAll()
     return sent

@@ -180,6 +180,12 @@ extension SIMD16<UInt8> {
       .!(letters .| digits .| starPlus .| dashDot .| lineGrave .| percentQuote .| others))
   }
 
+  /// Whether one of the first `length` lanes is zero.
+  @inline(__always)
+  func hasZero(before length: Int) -> Bool {
+    SIMD16.firstOffset(self .== SIMD16(repeating: 0)) < length
+  }
+
   /// The first `length` (0 to 16) lanes as two words, capitals in lower case, zeros behind them.
   @inline(__always)
   func foldedPrefix(_ length: Int) -> (first: UInt64, second: UInt64) {

@@ -6,8 +6,11 @@ extension SIPMessage {
   /// Parses one message.
   ///
   /// With `datagram`, the body ends with the datagram when Content-Length is absent (D30); otherwise
-  /// Content-Length is required (D31). Linear in the bytes; allocates nothing.
-  public mutating func parse(_ bytes: Span<UInt8>, datagram: Bool = true) -> Outcome {
+  /// Content-Length is required (D31). A request that is `forwarded`, our own copy, may be longer than one that
+  /// arrives by what a hop adds; so may every response. Linear in the bytes; allocates nothing.
+  public mutating func parse(
+    _ bytes: Span<UInt8>, datagram: Bool = true, forwarded: Bool = false
+  ) -> Outcome {
     clear()
     var start = 0
     while start < bytes.count, bytes[start] == 13 || bytes[start] == 10 || bytes[start] == 0 { start += 1 }
@@ -16,7 +19,8 @@ extension SIPMessage {
     guard start == 0 || bytes[start - 1] != 0, let line = parseStartLine(bytes, from: start) else {
       return .unrecognisable
     }
-    let section = SIPMessage.index(bytes, from: line, sectionStart: start, &fields, &chains, names)
+    let limits = Limits(rows: fields.count, isOwnWork: forwarded || !isRequest)
+    let section = SIPMessage.index(bytes, from: line, sectionStart: start, limits, &fields, &chains, names)
     fieldCount = section.rows
     headersEnd = section.end
     if let found = section.defect { note(found) }
@@ -58,9 +62,20 @@ extension SIPMessage {
     var defect: Defect?
   }
 
+  /// What a message may have (E42).
+  struct Limits {
+    let rows: Int
+    let valueBytes: Int
+
+    init(rows: Int, isOwnWork: Bool) {
+      self.rows = isOwnWork ? rows : rows - SIPMessage.hopAllowance.rows
+      valueBytes = isOwnWork ? SIPMessage.valueLimit + SIPMessage.hopAllowance.bytes : SIPMessage.valueLimit
+    }
+  }
+
   /// Indexes the rows from `start` to the empty line.
   private static func index(
-    _ bytes: Span<UInt8>, from start: Int, sectionStart: Int, _ fields: inout [HeaderField],
+    _ bytes: Span<UInt8>, from start: Int, sectionStart: Int, _ limits: Limits, _ fields: inout [HeaderField],
     _ chains: inout FieldChains, _ names: borrowing FieldNameTable
   ) -> Section {
     var rows = fields.mutableSpan
@@ -75,7 +90,7 @@ extension SIPMessage {
         section.note(Defect(.other, "Bare Line Feed", at: line))
         return finish(section, count, line, line + 1)
       }
-      guard count < rows.count else {
+      guard count < min(limits.rows, rows.count) else {
         section.note(Defect(.other, "Too Many Header Fields", at: line))
         break
       }
@@ -94,7 +109,9 @@ extension SIPMessage {
       }
       if label.isWellFormed {
         let value = bytes.trimmed(label.valueStart, content)
-        if value.count > valueLimit { section.note(Defect(label.name, "Header Field Too Large", at: line)) }
+        if value.count > limits.valueBytes {
+          section.note(Defect(label.name, "Header Field Too Large", at: line))
+        }
         rows[count] = HeaderField(
           name: label.name, next: HeaderField.none, row: ByteRange(line, next), value: value)
         chains.append(count, label.name, &rows)
@@ -151,7 +168,8 @@ extension Span where Element == UInt8 {
       if length < 16 {
         let words = block.foldedPrefix(length)
         let name = names.name(FoldedName(first: words.first, second: words.second))
-        if name != .other {
+        // A NUL would read like the zeros behind a shorter name.
+        if name != .other, !block.hasZero(before: length) {
           return FieldLabel(name: name, valueStart: line &+ length &+ 1, isWellFormed: true)
         }
       }

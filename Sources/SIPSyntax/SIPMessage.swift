@@ -47,6 +47,9 @@ public struct SIPMessage: ~Copyable, Sendable {
   public static let headerSectionLimit = 65_536
   /// Longest value of one row (E42).
   public static let valueLimit = 8_192
+  /// Rows, and bytes of one value, that a hop may add to a request that was within the limits: its own copy
+  /// and the responses to it are read with these on top.
+  static let hopAllowance = (rows: 16, bytes: 512)
 
   /// Whether it is a request.
   public internal(set) var isRequest = false
@@ -101,7 +104,8 @@ public struct SIPMessage: ~Copyable, Sendable {
 
   /// A view for messages of at most `rowLimit` rows.
   public init(rowLimit: Int = 512) {
-    fields = [HeaderField](repeating: .empty, count: min(max(rowLimit, 8), 65_534))
+    let rows = min(max(rowLimit, 8), 65_000) + SIPMessage.hopAllowance.rows
+    fields = [HeaderField](repeating: .empty, count: rows)
   }
 
   /// Row `index`, counted from 0 in the order of the message.

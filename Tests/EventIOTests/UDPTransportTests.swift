@@ -20,7 +20,8 @@ struct UDPTransportTests {
       sends.append(
         Send(bytes: range, flow: Flow(listener: 0, remote: remote, local: local ?? transport.bound.ip)))
     }
-    transport.send(sends[...], of: bytes, counting: counters)
+    var refused: [SendTicket] = []
+    transport.send(sends[...], of: bytes, counting: counters, refused: &refused)
   }
 
   /// Reads batches until `count` datagrams are there; loopback delivers before the send returns.

@@ -51,7 +51,8 @@ private final class Bench {
     let send = Send(
       bytes: ByteRange(0, bytes.count),
       flow: Flow(listener: 0, remote: transports[listener].bound, local: phone.bound.ip))
-    phone.send([send][...], of: bytes, counting: Counters())
+    var refused: [SendTicket] = []
+    phone.send([send][...], of: bytes, counting: Counters(), refused: &refused)
     let batch = DatagramBatch()
     var answer: [UInt8]?
     _ = loop.turn {
@@ -124,9 +125,12 @@ struct WorkerTests {
     let bench = try Bench([loopback4])
     let phone = try UDPTransport(binding: loopback4)
     let noise: [[UInt8]] = [[0xFF, 0x00], Array("GET / HTTP/1.0\r\n\r\n".utf8), [], Array("\r\n\r\n".utf8)]
+    var refused: [SendTicket] = []
     for bytes in noise {
       let flow = Flow(listener: 0, remote: bench.transports[0].bound, local: phone.bound.ip)
-      phone.send([Send(bytes: ByteRange(0, bytes.count), flow: flow)][...], of: bytes, counting: Counters())
+      phone.send(
+        [Send(bytes: ByteRange(0, bytes.count), flow: flow)][...], of: bytes, counting: Counters(),
+        refused: &refused)
     }
     let counters = bench.worker.counters
     #expect(bench.loop.turn { counters[.droppedUnrecognisable] + counters[.keepAlivesReceived] >= 3 })

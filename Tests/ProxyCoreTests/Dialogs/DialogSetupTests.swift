@@ -40,7 +40,7 @@ struct DialogSetupTests {
       stage.wait(.seconds(33))  // F11: at the latest when the INVITE's transaction ends.
       #expect(stage.counts.early == 0)
       #expect(stage.counts.active == 2)
-      #expect(stage.counts.ended[.earlyTimeout] == 2)
+      #expect(stage.counts.ended[.setupFailed] == 2)
     }
   }
 

@@ -90,7 +90,7 @@ struct LimitTests {
   @Test("Early dialogs of one INVITE are bounded; the responses pass all the same")
   func earlyDialogLimit() throws {
     try withStage {
-      $0.maxEarlyDialogs = 3
+      $0.maxForks = 3
     } _: { stage in
       let invite = try #require(stage.alice(.request()).first)
       for number in 0..<50 {

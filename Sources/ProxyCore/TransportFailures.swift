@@ -1,0 +1,52 @@
+// RFC 3261 sections 16.9, 17.1.4 and 17.2.4, RFC 6026 section 8.8: the system refused to send (B93, B94, C25, C35).
+//
+// Left open: what a full socket buffer is. It is loss, as in the network: the edge drops and counts, and the
+// machines repeat. Only a refusal that names the destination comes here.
+
+import CallState
+import PagedStorage
+import SIPSyntax
+import SIPTransactions
+import Timekeeping
+
+extension ProxyEngine {
+  /// A request could not be sent: the branch ends as if 503 had been received, so 500 goes upstream (B80).
+  mutating func sendFailed(
+    _ ticket: SendTicket, _ now: MonotonicInstant, _ bench: inout Workbench, into outbox: inout Outbox
+  ) {
+    guard clients.slab.isLive(ticket.branch) else { return }
+    let client = ticket.branch.index
+    guard transportFailed(client, at: now) else { return }
+    if !clients.slab[client].flags.contains(.concluded) {
+      clients.slab[client].flags.insert(.concluded)
+      refuse(client, now, &bench, into: &outbox)
+    }
+    closeBranch(client)
+  }
+
+  /// Tells the machine; whether it has ended because of that.
+  private mutating func transportFailed(_ client: UInt32, at now: MonotonicInstant) -> Bool {
+    switch clients.slab[client].machine {
+    case .invite(var machine):
+      _ = machine.transportFailed(at: now)
+      clients.slab[client].machine = .invite(machine)
+    case .nonInvite(var machine):
+      _ = machine.transportFailed(at: now)
+      clients.slab[client].machine = .nonInvite(machine)
+    }
+    return clients.slab[client].machine.isTerminated
+  }
+
+  private mutating func refuse(
+    _ client: UInt32, _ now: MonotonicInstant, _ bench: inout Workbench, into outbox: inout Outbox
+  ) {
+    guard let server = server(of: client), !servers.slab[server].flags.contains(.concluded) else { return }
+    guard answer(server, with: .serverError, at: now, &bench, into: &outbox) else {
+      closeServer(server, at: now)
+      return
+    }
+    trackFinal(status: OwnResponse.serverError.status, of: server, at: now)
+    endEarlyDialogs(of: server, cause: .setupFailed, at: now)
+    releaseRefresh(of: server, at: now)
+  }
+}
