@@ -2,17 +2,30 @@ import ArgumentParser
 import EventIO
 import Glibc
 
-/// The flag all queries share, and asking by it.
+/// The flags all queries share, and asking by them.
 struct QueryOptions: ParsableArguments {
   @Option(name: Flags.control.spelling, help: Flags.control.help) var control: String?
+  @Option(name: Flags.config.spelling, help: "File whose control setting names the socket, as for run")
+  var config: String?
 
-  /// Path of the socket to ask.
-  var path: String {
-    control ?? OperatingSystem.environment(Flags.control.variable) ?? ControlSocket.pathForQuery()
+  /// Path of the socket to ask: by the flag, the variable, the file, or the rule that `run` follows.
+  func path(
+    environment: (String) -> String? = OperatingSystem.environment,
+    readFile: (String) -> [UInt8]? = readWholeFile
+  ) throws(CommandError) -> String {
+    if let control { return control }
+    let concerned = [Flags.control, Flags.config]
+    // Other settings are the business of run: a query is not to fail because of them.
+    let settings = try Settings(
+      given: config.map { [Flags.config.name: [$0]] } ?? [:],
+      environment: { name in concerned.contains { $0.variable == name } ? environment(name) : nil },
+      readFile: readFile)
+    return settings[Flags.control]?.value ?? ControlSocket.pathForQuery()
   }
 
   /// The body of an answer with status 200.
   func ask(_ target: String) throws(CommandError) -> [UInt8] {
+    let path = try path()
     let answer: (status: Int, body: [UInt8])
     do {
       answer = try ControlSocket.get(target, from: path)
@@ -31,7 +44,8 @@ struct QueryOptions: ParsableArguments {
   /// The same, read.
   func askJSON(_ target: String) throws(CommandError) -> JSONValue {
     guard let value = JSONValue(try ask(target)) else {
-      throw CommandError(.notRunning, "\(printable(path)): the answer is not JSON; is this a callkeeper?")
+      throw CommandError(
+        .notRunning, "\(printable(try path())): the answer is not JSON; is this a callkeeper?")
     }
     return value
   }
@@ -72,14 +86,19 @@ struct DialogsCommand: ParsableCommand {
 
   @OptionGroup var query: QueryOptions
   @Flag(help: "Print pages of the table as JSON, one a line.") var json = false
-  @Option(help: "Dialogs to print at most; 0 for all (default: 100)") var limit: UInt32 = 100
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Dialogs to print at most (default: 100; legal: \(legalLimit))", valueName: "n"))
+  var limit: String?
+
+  private static let legalLimit = "0 to 4294967295, 0 for all"
 
   private static let columns = [
     "call_id", "caller", "callee", "state", "interval", "refresher", "expires_in",
   ]
 
   func run() throws {
-    var left = limit == 0 ? UInt64.max : UInt64(limit)
+    var left = try Self.bound(limit)
     var cursor = ""
     if !json {
       let titles = Self.columns.map { $0.uppercased().replacing("_", with: "-") }
@@ -101,20 +120,35 @@ struct DialogsCommand: ParsableCommand {
   }
 }
 
+extension DialogsCommand {
+  /// How many dialogs a value of `--limit` means.
+  static func bound(_ limit: String?) throws(CommandError) -> UInt64 {
+    guard let number = limit.map({ decimalNumber($0[...]) }) ?? 100, number <= UInt64(UInt32.max) else {
+      throw CommandError(.usage, "--limit \(printable(limit ?? "")): must be \(legalLimit)")
+    }
+    return number == 0 ? .max : number
+  }
+}
+
 /// `callkeeper why`.
 struct WhyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "why", abstract: "Explain the session timer of a call: the last decisions and their clauses."
-  )
+    commandName: "why",
+    abstract: "Explain the session timer of a call: the last decisions and their clauses.",
+    discussion: """
+      Of each dialog of the call the last four decisions are kept, and of requests that were refused for \
+      their session timer the last 4096. A Call-ID that begins with a hyphen needs -- in front of it.
+      """)
 
   @Argument(help: ArgumentHelp("The call's Call-ID.", valueName: "call-id")) var callID: String
   @OptionGroup var query: QueryOptions
 
   func run() throws {
+    let callID = percentEncoded(argumentBytes(of: self.callID))
     var cursor = ""
     var isKnown = false
     repeat {
-      let page = try query.askJSON("/why?call-id=\(percentEncoded(callID))\(cursor)")
+      let page = try query.askJSON("/why?call-id=\(callID)\(cursor)")
       for decision in page["decisions"]?.elements ?? [] {
         isKnown = true
         writeLine(Self.sentence(decision), to: STDOUT_FILENO)
@@ -154,9 +188,20 @@ struct StatsCommand: ParsableCommand {
   }
 }
 
-/// `text` for a URL: everything but letters, digits and `-._~` as `%XX`.
-func percentEncoded(_ text: String) -> String {
-  text.utf8.map { byte in
+/// The bytes of the argument that reads as `text`: a Call-ID may hold what is not UTF-8, which a string cannot.
+private func argumentBytes(of text: String) -> [UInt8] {
+  let arguments = unsafe UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc))
+  for index in arguments.indices {
+    guard let argument = unsafe arguments[index] else { continue }
+    let bytes = unsafe Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
+    if String(decoding: bytes, as: UTF8.self) == text { return bytes }
+  }
+  return Array(text.utf8)
+}
+
+/// Bytes for a URL: everything but letters, digits and `-._~` as `%XX`.
+func percentEncoded(_ bytes: [UInt8]) -> String {
+  bytes.map { byte in
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),

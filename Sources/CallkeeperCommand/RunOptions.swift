@@ -1,21 +1,29 @@
 import ArgumentParser
 
 /// The flags of `run` and `check` as they stand on the command line, texts not yet read.
+///
+/// Numbers are taken as they come, so that -1 is told the legal range and not mistaken for a flag.
 struct RunOptions: ParsableArguments {
   @Option(name: Flags.listen.spelling, help: Flags.listen.help) var listen: [String] = []
   @Option(name: Flags.advertise.spelling, help: Flags.advertise.help) var advertise: [String] = []
   @Option(name: Flags.alias.spelling, help: Flags.alias.help) var alias: [String] = []
-  @Option(name: Flags.sessionExpires.spelling, help: Flags.sessionExpires.help) var sessionExpires: String?
-  @Option(name: Flags.minSE.spelling, help: Flags.minSE.help) var minSE: String?
+  @Option(name: Flags.sessionExpires.spelling, parsing: .unconditional, help: Flags.sessionExpires.help)
+  var sessionExpires: String?
+  @Option(name: Flags.minSE.spelling, parsing: .unconditional, help: Flags.minSE.help) var minSE: String?
   @Flag(name: Flags.honorRefresherUAS.spelling, help: Flags.honorRefresherUAS.help) var honorRefresherUAS =
     false
   @Option(name: Flags.nextHop.spelling, help: Flags.nextHop.help) var nextHop: String?
   @Option(name: Flags.allow.spelling, help: Flags.allow.help) var allow: [String] = []
-  @Option(name: Flags.untimedLifetime.spelling, help: Flags.untimedLifetime.help) var untimedLifetime: String?
-  @Option(name: Flags.maxSession.spelling, help: Flags.maxSession.help) var maxSession: String?
-  @Option(name: Flags.maxDialogs.spelling, help: Flags.maxDialogs.help) var maxDialogs: String?
-  @Option(name: Flags.maxTransactions.spelling, help: Flags.maxTransactions.help) var maxTransactions: String?
-  @Option(name: Flags.workers.spelling, help: Flags.workers.help) var workers: String?
+  @Option(name: Flags.untimedLifetime.spelling, parsing: .unconditional, help: Flags.untimedLifetime.help)
+  var untimedLifetime: String?
+  @Option(name: Flags.maxSession.spelling, parsing: .unconditional, help: Flags.maxSession.help)
+  var maxSession: String?
+  @Option(name: Flags.maxDialogs.spelling, parsing: .unconditional, help: Flags.maxDialogs.help)
+  var maxDialogs: String?
+  @Option(name: Flags.maxTransactions.spelling, parsing: .unconditional, help: Flags.maxTransactions.help)
+  var maxTransactions: String?
+  @Option(name: Flags.workers.spelling, parsing: .unconditional, help: Flags.workers.help) var workers:
+    String?
   @Option(name: Flags.control.spelling, help: Flags.control.help) var control: String?
   @Option(name: Flags.http.spelling, help: Flags.http.help) var http: String?
   @Flag(name: Flags.httpPublic.spelling, help: Flags.httpPublic.help) var httpPublic = false
@@ -24,9 +32,9 @@ struct RunOptions: ParsableArguments {
   @Option(name: Flags.tlsCA.spelling, help: Flags.tlsCA.help) var tlsCA: String?
   @Flag(name: Flags.tlsRequireClientCertificate.spelling, help: Flags.tlsRequireClientCertificate.help)
   var tlsRequireClientCertificate = false
-  @Option(name: Flags.udpMTU.spelling, help: Flags.udpMTU.help) var udpMTU: String?
+  @Option(name: Flags.udpMTU.spelling, parsing: .unconditional, help: Flags.udpMTU.help) var udpMTU: String?
   @Option(name: Flags.secretFile.spelling, help: Flags.secretFile.help) var secretFile: String?
-  @Option(name: Flags.t1.spelling, help: Flags.t1.help) var t1: String?
+  @Option(name: Flags.t1.spelling, parsing: .unconditional, help: Flags.t1.help) var t1: String?
   @Option(name: Flags.logLevel.spelling, help: Flags.logLevel.help) var logLevel: String?
   @Option(name: Flags.logFormat.spelling, help: Flags.logFormat.help) var logFormat: String?
   @Option(name: Flags.config.spelling, help: Flags.config.help) var config: String?

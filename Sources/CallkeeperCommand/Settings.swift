@@ -48,9 +48,10 @@ struct Settings: Sendable {
       if let texts = given[flag.name] {
         values[flag.name] = texts.map { Setting(flag: flag, value: $0, origin: .commandLine) }
       } else if let text = environment(flag.variable), !text.isEmpty {
-        values[flag.name] = Settings.parts(of: text, flag).map {
-          Setting(flag: flag, value: $0, origin: .environment)
-        }
+        let parts = Settings.parts(of: text, flag)
+        // Nothing but separators would mean a list without anything in it: no listener, nobody allowed.
+        if parts.isEmpty { throw Setting(flag: flag, value: text, origin: .environment).illegal }
+        values[flag.name] = parts.map { Setting(flag: flag, value: $0, origin: .environment) }
       }
     }
     if let config = self[Flags.config] {

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Testing
 
 @testable import CallkeeperCommand
@@ -41,6 +42,21 @@ struct SettingsTests {
       given: [:], environment: { $0 == "CALLKEEPER_CONFIG" ? "x" : nil },
       readFile: { $0 == "x" ? Array("t1 = 100".utf8) : nil })
     #expect(found[Flags.t1]?.value == "100")
+  }
+
+  @Test("A variable of separators only is refused, not read as an empty list", arguments: [",", " , ", "  "])
+  func onlySeparators(_ text: String) {
+    let error = #expect(throws: CommandError.self) {
+      _ = try settings(environment: ["CALLKEEPER_ALLOW": text])
+    }
+    #expect(error?.status == .configuration)
+    #expect(error?.description.hasPrefix("--allow \(text) (from CALLKEEPER_ALLOW): must be ") == true)
+  }
+
+  @Test("A number below zero is told the legal range", arguments: ["--max-dialogs", "--min-se", "--t1"])
+  func negative(_ flag: String) throws {
+    let options = try RunOptions.parse([flag, "-1"])
+    #expect(options.given[String(flag.dropFirst(2))] == ["-1"])
   }
 
   static let files: [(text: String, line: String)] = [
