@@ -28,11 +28,28 @@ struct CommandError: Error, CustomStringConvertible, Equatable {
   }
 
   /// A socket or file that the system refused while the proxy was starting.
-  init(starting error: EventIOError, _ advice: String = "") {
+  init(starting error: EventIOError) {
     let isForbidden = error.errorNumber == EACCES || error.errorNumber == EPERM
-    var line = printable("\(error)")
-    if !advice.isEmpty { line += "; \(advice)" }
-    self.init(isForbidden ? .noPermission : .cannotCreate, line)
+    let advice = CommandError.advice(for: error.errorNumber).map { "; \($0)" } ?? ""
+    self.init(isForbidden ? .noPermission : .cannotCreate, printable("\(error)") + advice)
+  }
+
+  /// What to do about an error number of the system's; nil when only the reader can know.
+  private static func advice(for errorNumber: Int32) -> String? {
+    switch errorNumber {
+    case EADDRINUSE: "stop what uses it, or choose another"
+    case EADDRNOTAVAIL: "no interface of this host has that address; choose one that has"
+    case EACCES, EPERM: "a port below 1024 or a folder of somebody else's needs more rights; choose another"
+    case EEXIST: "the file there is no socket; remove it, or choose another path"
+    case ENOENT: "make its folder first, or choose another path"
+    case ENOTDIR: "what should be its folder is none; choose another path"
+    case ENAMETOOLONG: "a socket's path has 107 bytes at most; choose a shorter one"
+    case EINVAL: "a link-local address needs its zone, as in [fe80::1%eth0]"
+    case EAFNOSUPPORT: "this host has no such address family; choose another address"
+    case EMFILE, ENFILE: "allow more open files (ulimit -n)"
+    case EROFS: "the file system is read-only; choose another path"
+    default: nil
+    }
   }
 }
 

@@ -2,30 +2,34 @@
 struct ConfigurationFile {
   private(set) var settings: [String: [Setting]] = [:]
 
-  /// Reads the text of a file; what is wrong in it is told with its line.
-  init(_ text: String, path: String) throws(CommandError) {
+  /// Reads the text of a file; what is wrong in it is noted with its line.
+  init(_ text: String, path: String, noting mistakes: inout Mistakes) {
     for (index, row) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated()
     {
       let line = ConfigurationFile.trimmed(ConfigurationFile.withoutComment(row))
       if line.isEmpty { continue }
-      let place = "\(printable(path)) line \(index + 1)"
-      guard let sign = line.firstIndex(of: "=") else {
-        throw CommandError(.configuration, "\(place): \(printable(String(line))): must be name = value")
-      }
-      let name = String(ConfigurationFile.trimmed(line[..<sign]))
-      let value = String(ConfigurationFile.trimmed(line[line.index(after: sign)...]))
-      let flags = Flags.all.filter { $0 != Flags.config }
-      guard let flag = flags.first(where: { $0.name == name }) else {
-        let nearest = nearestName(to: name, among: flags.map(\.name)).map { "; did you mean \($0)?" } ?? ""
-        throw CommandError(.configuration, "\(place): \(printable(name)): no such setting\(nearest)")
-      }
-      let setting = Setting(flag: flag, value: value, origin: .file(path, line: index + 1))
-      if value.isEmpty { throw setting.illegal }
-      if settings[name] != nil, !flag.isRepeatable {
-        throw setting.refused("stands in the file twice; remove one")
-      }
-      settings[name, default: []].append(setting)
+      mistakes.keep(()) { try take(line, at: index + 1, of: path) }
     }
+  }
+
+  private mutating func take(_ line: Substring, at number: Int, of path: String) throws(CommandError) {
+    let place = "\(printable(path)) line \(number)"
+    guard let sign = line.firstIndex(of: "=") else {
+      throw CommandError(.configuration, "\(place): \(printable(String(line))): must be name = value")
+    }
+    let name = String(ConfigurationFile.trimmed(line[..<sign]))
+    let value = String(ConfigurationFile.trimmed(line[line.index(after: sign)...]))
+    let flags = Flags.all.filter { $0 != Flags.config }
+    guard let flag = flags.first(where: { $0.name == name }) else {
+      let nearest = nearestName(to: name, among: flags.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+      throw CommandError(.configuration, "\(place): \(printable(name)): no such setting\(nearest)")
+    }
+    let setting = Setting(flag: flag, value: value, origin: .file(path, line: number))
+    if value.isEmpty { throw setting.illegal }
+    if settings[name] != nil, !flag.isRepeatable {
+      throw setting.refused("stands in the file twice; remove one")
+    }
+    settings[name, default: []].append(setting)
   }
 
   /// A comment begins at a number sign that begins the line or stands behind a blank.

@@ -17,11 +17,21 @@ struct Preparation: Sendable {
   /// What is legal and deserves a line in the log.
   var warnings: [String]
 
-  /// Resolves names, which may block, and reads the secret.
+  /// Resolves names, which may block, and reads the secret; the first mistake ends it.
   init(
     _ run: RunConfiguration, resolve: (String) -> [IPAddress] = OperatingSystem.resolve,
     readFile: (String) -> [UInt8]? = readWholeFile
   ) throws(CommandError) {
+    var mistakes = Mistakes()
+    self.init(run, resolve: resolve, readFile: readFile, noting: &mistakes)
+    try mistakes.throwFirst()
+  }
+
+  /// The same, noting mistakes; what they concern is left out.
+  init(
+    _ run: RunConfiguration, resolve: (String) -> [IPAddress] = OperatingSystem.resolve,
+    readFile: (String) -> [UInt8]? = readWholeFile, noting mistakes: inout Mistakes
+  ) {
     func address(_ host: HostPort, _ flag: FlagDefinition) throws(CommandError) -> IPAddress {
       if let address = host.address { return address }
       guard let address = resolve(host.host).first else {
@@ -31,19 +41,23 @@ struct Preparation: Sendable {
       }
       return address
     }
-    listen = []
-    for host in run.listen {
-      listen.append(SocketAddress(ip: try address(host, Flags.listen), port: host.port ?? 5060))
+    listen = run.listen.compactMap { host in
+      mistakes.keep(nil) {
+        SocketAddress(ip: try address(host, Flags.listen), port: host.port ?? 5060)
+      }
     }
-    if let host = run.http {
+    http = mistakes.keep(nil) {
+      guard let host = run.http else { return nil }
       let found = SocketAddress(ip: try address(host, Flags.http), port: host.port ?? 0)
       if !found.ip.isLoopback, !run.isHTTPPublic {
         throw CommandError(
           .configuration, "--http \(found): must be a loopback address, or add --http-public if all may ask")
       }
-      http = found
+      return found
     }
-    if let hop = run.nextHop {
+    let families = Set(listen.map(\.ip.family))
+    nextHop = mistakes.keep(nil) {
+      guard let hop = run.nextHop else { return nil }
       let found = hop.target.address.map { [$0] } ?? resolve(hop.target.host)
       let port = hop.target.port ?? 5060
       if found.isEmpty {
@@ -53,19 +67,19 @@ struct Preparation: Sendable {
         )
       }
       // Only addresses of a family we can send from are of use.
-      let families = Set(listen.map(\.ip.family))
       let usable = found.filter { families.contains($0.family) }
       if usable.isEmpty {
         throw CommandError(
           .configuration,
           "--\(Flags.nextHop.name) \(printable(hop.uri)): no --listen of its address family; add one")
       }
-      nextHop = NextHop(
+      return NextHop(
         uri: Array(hop.uri.utf8), addresses: usable.map { SocketAddress(ip: $0, port: port) })
     }
-    if let setting = run.secretFile {
+    tokenKey = mistakes.keep(nil) {
+      guard let setting = run.secretFile else { return nil }
       guard let bytes = readFile(setting.value), bytes.count >= 32 else { throw setting.illegal }
-      tokenKey = Preparation.key(from: bytes)
+      return Preparation.key(from: bytes)
     }
     // A7: an interval below the recommended one is not taken silently.
     warnings = run.sessionTimers.warnings.map { "\($0)" }

@@ -8,68 +8,95 @@ struct RunConfiguration: Sendable {
   struct NextHopTarget: Equatable, Sendable {
     /// The URI to push, with `lr`.
     var uri: String
+    /// Its host and port.
     var target: HostPort
   }
 
+  /// Where SIP is received.
   var listen: [HostPort]
+  /// Names written into Via and Record-Route.
   var advertise: [HostPort]
+  /// Further names that mean this proxy.
   var alias: [HostPort]
+  /// The rules of RFC 4028 with the intervals asked for and accepted.
   var sessionTimers: SessionTimerPolicy
+  /// Where requests without a Route go; nil means by the request.
   var nextHop: NextHopTarget?
+  /// Who may send requests.
   var allow: [AddressBlock]
+  /// How long a call without session timer is remembered; nil for ever.
   var untimedLifetime: TimeSpan?
+  /// How long a call is remembered between two refreshes; nil for as long as its interval.
   var maxSession: TimeSpan?
+  /// Dialogs held at most; 0 for no limit.
   var maxDialogs: Int
+  /// Server transactions held at most; 0 for no limit.
   var maxTransactions: Int
+  /// Path of the control socket; nil means by the rule of ``ControlSocket``.
   var control: String?
+  /// Where the query API is served on TCP; nil means nowhere.
   var http: HostPort?
+  /// Whether that may be an address others can reach.
   var isHTTPPublic: Bool
+  /// Path MTU assumed, in bytes.
   var udpMTU: Int
+  /// The file with the key of the tokens; nil means a random key.
   var secretFile: Setting?
+  /// Timer base of RFC 3261.
   var t1: TimeSpan
+  /// How much is logged and in which form.
   var log: LogOptions
 
   /// Reads every setting; the first that is illegal ends it.
   init(_ settings: Settings) throws(CommandError) {
-    try RunConfiguration.refuseWhatIsNotThereYet(settings)
-    listen = try each(settings.all(Flags.listen)) { setting throws(CommandError) in
+    var mistakes = Mistakes()
+    self.init(settings, noting: &mistakes)
+    try mistakes.throwFirst()
+  }
+
+  /// Reads every setting, and notes each that is illegal; what is read then stands for nothing.
+  init(_ settings: Settings, noting notes: inout Mistakes) {
+    notes.keep(()) { try RunConfiguration.refuseWhatIsNotThereYet(settings) }
+    listen = notes.each(settings.all(Flags.listen)) { setting in
       let (hasTransport, rest) = try setting.transportAndRest()
       guard hasTransport, let address = HostPort(rest), address.port != nil else { throw setting.illegal }
       return address
     }
-    advertise = try each(settings.all(Flags.advertise)) { setting throws(CommandError) in
+    advertise = notes.each(settings.all(Flags.advertise)) { setting in
       let name = try HostPort(setting.transportAndRest().rest)
       guard let name, name.port != 0 else { throw setting.illegal }
       return name
     }
-    alias = try each(settings.all(Flags.alias)) { setting throws(CommandError) in
+    alias = notes.each(settings.all(Flags.alias)) { setting in
       guard let name = HostPort(setting.value), name.port != 0 else { throw setting.illegal }
       return name
     }
-    sessionTimers = try RunConfiguration.sessionTimers(settings)
-    nextHop = try settings[Flags.nextHop].map(RunConfiguration.nextHop)
-    allow = try each(settings.all(Flags.allow)) { setting throws(CommandError) in
+    sessionTimers = notes.keep(.standard) { try RunConfiguration.sessionTimers(settings) }
+    nextHop = notes.keep(nil) { try settings[Flags.nextHop].map(RunConfiguration.nextHop) }
+    allow = notes.each(settings.all(Flags.allow)) { setting in
       guard let block = AddressBlock(setting.value) else { throw setting.illegal }
       return block
     }
     let read = NumberReader(settings: settings)
-    untimedLifetime = try read.lifetime(Flags.untimedLifetime)
-    maxSession = try read.lifetime(Flags.maxSession)
-    maxDialogs = Int(try read.number(Flags.maxDialogs, 0...4_000_000_000))
-    maxTransactions = Int(try read.number(Flags.maxTransactions, 0...4_000_000_000))
-    udpMTU = Int(try read.number(Flags.udpMTU, 576...65_535))
-    t1 = .milliseconds(Int64(try read.number(Flags.t1, 10...60_000)))
-    if let setting = settings[Flags.control] {
+    untimedLifetime = notes.keep(nil) { try read.lifetime(Flags.untimedLifetime) }
+    maxSession = notes.keep(nil) { try read.lifetime(Flags.maxSession) }
+    maxDialogs = notes.keep(0) { Int(try read.number(Flags.maxDialogs, 0...4_000_000_000)) }
+    maxTransactions = notes.keep(0) { Int(try read.number(Flags.maxTransactions, 0...4_000_000_000)) }
+    udpMTU = notes.keep(0) { Int(try read.number(Flags.udpMTU, 576...65_535)) }
+    t1 = notes.keep(.zero) { .milliseconds(Int64(try read.number(Flags.t1, 10...60_000))) }
+    control = notes.keep(nil) {
+      guard let setting = settings[Flags.control] else { return nil }
       guard !setting.value.isEmpty, setting.value.utf8.count <= 107 else { throw setting.illegal }
-      control = setting.value
+      return setting.value
     }
-    isHTTPPublic = try settings[Flags.httpPublic]?.isOn() ?? false
-    if let setting = settings[Flags.http] {
+    isHTTPPublic = notes.keep(false) { try settings[Flags.httpPublic]?.isOn() ?? false }
+    http = notes.keep(nil) {
+      guard let setting = settings[Flags.http] else { return nil }
       guard let address = HostPort(setting.value), address.port != nil else { throw setting.illegal }
-      http = address
+      return address
     }
     secretFile = settings[Flags.secretFile]
-    log = try LogOptions(settings)
+    log = notes.keep(LogOptions()) { try LogOptions(settings) }
   }
 
   private static func sessionTimers(_ settings: Settings) throws(CommandError) -> SessionTimerPolicy {
@@ -135,13 +162,4 @@ private struct NumberReader {
     let seconds = try number(flag, 0...2_147_483_647)
     return seconds == 0 ? nil : .seconds(Int64(seconds))
   }
-}
-
-/// `map` that keeps the error's type.
-private func each<Value>(
-  _ settings: [Setting], _ read: (Setting) throws(CommandError) -> Value
-) throws(CommandError) -> [Value] {
-  var values: [Value] = []
-  for setting in settings { values.append(try read(setting)) }
-  return values
 }

@@ -39,25 +39,39 @@ struct Setting: Equatable, Sendable {
 struct Settings: Sendable {
   private var values: [String: [Setting]] = [:]
 
-  /// Gathers the settings; the file is the one `--config` or its variable names.
+  /// Gathers the settings; the first mistake ends it.
   init(
     given: [String: [String]], environment: (String) -> String?,
     readFile: (String) -> [UInt8]? = readWholeFile
   ) throws(CommandError) {
+    var mistakes = Mistakes()
+    self.init(given: given, environment: environment, readFile: readFile, noting: &mistakes)
+    try mistakes.throwFirst()
+  }
+
+  /// Gathers the settings and notes mistakes; the file is the one `--config` or its variable names.
+  init(
+    given: [String: [String]], environment: (String) -> String?,
+    readFile: (String) -> [UInt8]? = readWholeFile, noting mistakes: inout Mistakes
+  ) {
     for flag in Flags.all {
       if let texts = given[flag.name] {
         values[flag.name] = texts.map { Setting(flag: flag, value: $0, origin: .commandLine) }
       } else if let text = environment(flag.variable), !text.isEmpty {
         let parts = Settings.parts(of: text, flag)
         // Nothing but separators would mean a list without anything in it: no listener, nobody allowed.
-        if parts.isEmpty { throw Setting(flag: flag, value: text, origin: .environment).illegal }
+        if parts.isEmpty { mistakes.add(Setting(flag: flag, value: text, origin: .environment).illegal) }
         values[flag.name] = parts.map { Setting(flag: flag, value: $0, origin: .environment) }
       }
     }
     if let config = self[Flags.config] {
-      guard let bytes = readFile(config.value) else { throw config.illegal }
-      let file = try ConfigurationFile(String(decoding: bytes, as: UTF8.self), path: config.value)
-      for (name, settings) in file.settings where values[name] == nil { values[name] = settings }
+      if let bytes = readFile(config.value) {
+        let file = ConfigurationFile(
+          String(decoding: bytes, as: UTF8.self), path: config.value, noting: &mistakes)
+        for (name, settings) in file.settings where values[name] == nil { values[name] = settings }
+      } else {
+        mistakes.add(config.illegal)
+      }
     }
     for flag in Flags.all where values[flag.name] == nil {
       guard let text = flag.defaultValue else { continue }

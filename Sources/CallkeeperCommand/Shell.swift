@@ -56,7 +56,7 @@ final class Shell {
       self.admin = admin
       readyLine = line
     } catch {
-      throw CommandError(starting: error, "stop what uses it, or choose another")
+      throw CommandError(starting: error)
     }
   }
 

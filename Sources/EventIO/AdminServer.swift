@@ -49,6 +49,12 @@ public final class AdminServer {
     accept(from: socket, path)
   }
 
+  /// Fails as listening on a TCP address would, and lets go again at once.
+  public static func probe(_ address: SocketAddress) throws(EventIOError) {
+    var endpoint = ck_endpoint(address)
+    close(try EventIOError.check(unsafe ck_tcp_listen(&endpoint), "listen on", "http:\(address)"))
+  }
+
   /// Listens on a TCP address and returns it with the real port.
   public func listen(on address: SocketAddress) throws(EventIOError) -> SocketAddress {
     var endpoint = ck_endpoint(address)

@@ -43,9 +43,17 @@ public enum ControlSocket {
   }
 
   /// The path `run` listens on without `--control`; makes the folder where the rule says so.
+  ///
+  /// Not `making` folders, it tells what it would be.
   public static func pathForServer(
-    among candidates: [Candidate] = candidates()
+    among candidates: [Candidate] = candidates(), making: Bool = true
   ) throws(EventIOError) -> String {
+    func isUsable(_ candidate: Candidate) -> Bool {
+      if !making, candidate.isMadeWhenMissing, !isAccessible(candidate.folder, for: F_OK) {
+        return isAccessible(parent(of: candidate.folder), for: W_OK | X_OK)
+      }
+      return ControlSocket.isUsable(candidate)
+    }
     for candidate in candidates.dropLast() where isUsable(candidate) { return candidate.path }
     guard let last = candidates.last else {
       throw EventIOError(operation: "find", errorNumber: ENOENT, address: "a folder for the control socket")
@@ -67,7 +75,9 @@ public enum ControlSocket {
   }
 
   private static func isUsable(_ candidate: Candidate) -> Bool {
-    if candidate.isMadeWhenMissing { _ = unsafe mkdir(candidate.folder, 0o700) }
+    if candidate.isMadeWhenMissing, !isAccessible(candidate.folder, for: F_OK) {
+      _ = unsafe mkdir(candidate.folder, 0o700)
+    }
     if candidate.mustBePrivate { return isPrivateFolder(candidate.folder) }
     return isAccessible(candidate.folder, for: W_OK | X_OK)
   }
@@ -89,14 +99,34 @@ public enum ControlSocket {
     return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
   }
 
-  /// Listens at `path`. A socket nobody answers on is replaced; a live one or another file is EADDRINUSE.
-  ///
-  /// The caller closes the descriptor and removes the path.
-  static func listen(at path: String) throws(EventIOError) -> Int32 {
-    let first = unsafe ck_unix_listen(path)
-    if first != -EADDRINUSE { return try EventIOError.check(first, "listen on", path) }
+  /// The folder a path lies in.
+  private static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// Fails as listening at `path` would, and changes nothing.
+  public static func probe(_ path: String) throws(EventIOError) {
+    func refused(_ errorNumber: Int32) -> EventIOError {
+      EventIOError(operation: "listen on", errorNumber: errorNumber, address: path)
+    }
+    if path.utf8.count > 107 { throw refused(ENAMETOOLONG) }
+    let folder = parent(of: path)
+    guard isAccessible(folder, for: F_OK) || isMade(folder) else { throw refused(errno) }
+    if isAccessible(folder, for: F_OK), !isAccessible(folder, for: W_OK | X_OK) { throw refused(errno) }
+    var status = stat()
+    if unsafe lstat(path, &status) == 0 { try checkReplaceable(path) }
+  }
+
+  /// Whether the rule makes a folder when it is missing.
+  private static func isMade(_ folder: String) -> Bool {
+    candidates().contains { $0.folder == folder && $0.isMadeWhenMissing }
+  }
+
+  /// Refuses what may not be replaced: a file that is no socket, and a socket somebody answers on.
+  private static func checkReplaceable(_ path: String) throws(EventIOError) {
     guard isSocket(path) else {
-      throw EventIOError(operation: "replace, not being a socket,", errorNumber: EEXIST, address: path)
+      throw EventIOError(operation: "listen on", errorNumber: EEXIST, address: path)
     }
     let probe = unsafe ck_unix_connect(path, 1)
     if probe >= 0 { close(probe) }
@@ -105,6 +135,15 @@ public enum ControlSocket {
       throw EventIOError(
         operation: "listen on", errorNumber: probe == -EACCES ? EACCES : EADDRINUSE, address: path)
     }
+  }
+
+  /// Listens at `path`. A socket nobody answers on is replaced; a live one or another file is refused.
+  ///
+  /// The caller closes the descriptor and removes the path.
+  static func listen(at path: String) throws(EventIOError) -> Int32 {
+    let first = unsafe ck_unix_listen(path)
+    if first != -EADDRINUSE { return try EventIOError.check(first, "listen on", path) }
+    try checkReplaceable(path)
     _ = unsafe unlink(path)
     return try EventIOError.check(unsafe ck_unix_listen(path), "listen on", path)
   }

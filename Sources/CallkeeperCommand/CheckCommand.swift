@@ -1,0 +1,71 @@
+import ArgumentParser
+import EventIO
+import Glibc
+import ProxyCore
+import SIPSyntax
+
+/// `callkeeper check`: everything `run` does before it serves, nothing that lasts, and every mistake at once.
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Say what run would do with these flags; bind nothing for longer than a moment.")
+
+  @OptionGroup var options: RunOptions
+
+  func run() throws {
+    var mistakes = Mistakes()
+    let settings = Settings(
+      given: options.given, environment: OperatingSystem.environment, noting: &mistakes)
+    let configuration = RunConfiguration(settings, noting: &mistakes)
+    for line in settings.listing { writeLine(line, to: STDOUT_FILENO) }
+    // Addresses are looked up and tried only when they are those that were meant.
+    if mistakes.found.isEmpty {
+      let preparation = Preparation(configuration, noting: &mistakes)
+      for warning in preparation.warnings { writeLine("# warning: \(warning)", to: STDOUT_FILENO) }
+      for line in CheckCommand.rehearse(configuration, preparation, noting: &mistakes) {
+        writeLine("# would \(line)", to: STDOUT_FILENO)
+      }
+    }
+    // The last line is written by whoever catches the error, like that of any other command.
+    guard let first = mistakes.found.first, let last = mistakes.found.last else { return }
+    for mistake in mistakes.found.dropLast() {
+      writeLine("\(Program.name): \(mistake.description)", to: STDERR_FILENO)
+    }
+    throw CommandError(first.status, last.description)
+  }
+
+  /// Opens what `run` would open, all at the same time, and lets go of it. Tells what `run` would do, and
+  /// notes what is in its way.
+  static func rehearse(
+    _ run: RunConfiguration, _ preparation: Preparation, noting mistakes: inout Mistakes
+  ) -> [String] {
+    // Held until the end, so that an address named twice is in its own way, as it is for run.
+    var held: [UDPTransport] = []
+    var plan: [String?] = []
+    for address in preparation.listen {
+      plan.append(
+        mistakes.keep(nil) {
+          let transport = try UDPTransport(binding: address)
+          held.append(transport)
+          return "listen on udp:\(transport.bound)"
+        })
+    }
+    plan.append(
+      mistakes.keep(nil) {
+        let path = try run.control ?? ControlSocket.pathForServer(making: false)
+        try ControlSocket.probe(path)
+        return "answer queries on \(printable(path))"
+      })
+    if let address = preparation.http {
+      plan.append(
+        mistakes.keep(nil) {
+          try AdminServer.probe(address)
+          return "answer queries on http:\(address)"
+        })
+    }
+    if let hop = preparation.nextHop {
+      plan.append("send by --next-hop to \(hop.addresses.map { "\($0)" }.joined(separator: " "))")
+    }
+    return plan.compactMap { $0 }
+  }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import EventIO
+import Glibc
+import SIPSyntax
+import Testing
+
+@testable import CallkeeperCommand
+
+@Suite("What check finds before run does", .serialized)
+struct CheckTests {
+  private func settings(_ arguments: [String], noting mistakes: inout Mistakes) throws -> Settings {
+    Settings(
+      given: try RunOptions.parse(arguments).given, environment: { _ in nil },
+      readFile: { $0 == "f.conf" ? Array("t1 = 1\nnonsense\nmin-see = 9\nudp-mtu = 1".utf8) : nil },
+      noting: &mistakes)
+  }
+
+  /// What check would say about a start with these flags.
+  private func rehearse(_ arguments: [String]) throws -> (plan: [String], mistakes: [CommandError]) {
+    var mistakes = Mistakes()
+    let run = RunConfiguration(try settings(arguments, noting: &mistakes), noting: &mistakes)
+    let preparation = Preparation(run, noting: &mistakes)
+    return (CheckCommand.rehearse(run, preparation, noting: &mistakes), mistakes.found)
+  }
+
+  @Test("Every mistake is found, in the file, on the command line and in what it leads to")
+  func all() throws {
+    var mistakes = Mistakes()
+    let found = try settings(["--config", "f.conf", "--min-se", "1", "--workers", "2"], noting: &mistakes)
+    _ = RunConfiguration(found, noting: &mistakes)
+    let lines = mistakes.found.map(\.description)
+    #expect(lines.count == 6, "\(lines)")
+    for word in ["nonsense", "min-see", "--t1 1", "--udp-mtu 1", "--min-se 1", "--workers 2"] {
+      #expect(lines.contains { $0.contains(word) }, "\(word)")
+    }
+    #expect(mistakes.found.allSatisfy { $0.status == .configuration })
+  }
+
+  @Test("An address named twice is in its own way, whatever else is wrong")
+  func twice() throws {
+    let free = try UDPTransport.probe(SocketAddress(ip: IPAddress(v4: 0x7F00_0001), port: 0))
+    let (plan, mistakes) = try rehearse([
+      "--listen", "udp:\(free)", "--listen", "udp:\(free)", "--control", "/nowhere/at/all.sock", "--http",
+      "0.0.0.0:0",
+    ])
+    #expect(plan == ["listen on udp:\(free)"])
+    #expect(mistakes.map(\.status) == [.configuration, .cannotCreate, .cannotCreate])
+    #expect(mistakes[0].description.contains("--http-public"))
+    #expect(mistakes[1].description.contains("\(free): Address already in use"))
+    #expect(
+      mistakes[2].description.hasSuffix(
+        "No such file or directory; make its folder first, or choose another path"))
+  }
+
+  @Test("A file in the place of the control socket is told, and left alone")
+  func noSocket() throws {
+    let path = "/tmp/callkeeper-check-\(getpid())"
+    close(unsafe open(path, O_CREAT | O_WRONLY, 0o600))
+    defer { unsafe unlink(path) }
+    let (plan, mistakes) = try rehearse(["--listen", "udp:127.0.0.1:0", "--control", path])
+    #expect(plan.count == 1)
+    #expect(mistakes.first?.status == .cannotCreate)
+    #expect(
+      mistakes.first?.description
+        == "cannot listen on \(path): File exists; the file there is no socket; remove it, or choose another path"
+    )
+    let isThere = unsafe access(path, F_OK) == 0
+    #expect(isThere)
+  }
+
+  @Test("The control socket is named also when no flag names it, and nothing is left behind")
+  func names() throws {
+    let path = "/tmp/callkeeper-check-\(getpid()).sock"
+    let (plan, mistakes) = try rehearse([
+      "--listen", "udp:127.0.0.1:0", "--control", path, "--http", "127.0.0.1:0",
+    ])
+    #expect(mistakes.isEmpty)
+    #expect(plan.contains("answer queries on \(path)") && plan.contains("answer queries on http:127.0.0.1:0"))
+    let isThere = unsafe access(path, F_OK) == 0
+    #expect(!isThere)
+  }
+
+  static let advice: [(number: Int32, status: CallkeeperCommand.ExitStatus, words: String)] = [
+    (EADDRINUSE, .cannotCreate, "stop what uses it"), (EACCES, .noPermission, "rights"),
+    (EADDRNOTAVAIL, .cannotCreate, "no interface"), (ENOENT, .cannotCreate, "folder first"),
+    (EINVAL, .cannotCreate, "zone"), (EMFILE, .cannotCreate, "ulimit"),
+  ]
+
+  @Test("What to do about it depends on what the system said", arguments: advice)
+  func advises(_ row: (number: Int32, status: CallkeeperCommand.ExitStatus, words: String)) {
+    let error = CommandError(starting: EventIOError(operation: "bind", errorNumber: row.number, address: "x"))
+    #expect(error.status == row.status && error.description.contains(row.words))
+  }
+}
