@@ -195,9 +195,9 @@ extension JSONWriter {
 
   fileprivate mutating func decision(_ report: DecisionReport) {
     field("dialog", report.dialog.map { String($0) })
-    field("clause", report.clause.name)
-    field("citation", report.clause.citation)
-    field("explanation", report.clause.explanation)
+    field("clause", report.name)
+    field("citation", report.citation)
+    field("explanation", report.explanation)
     field("request", report.isUpdate ? "UPDATE" : "INVITE")
     field("from", report.fromCaller ? "caller" : "callee")
     field("value_in", report.valueIn.seconds)

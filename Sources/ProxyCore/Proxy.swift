@@ -125,7 +125,7 @@ extension Proxy {
     }
     if cursor == 0 {
       let hash = engine.callIDHash(callID.span, ByteRange(0, callID.count))
-      reports += engine.refusals.decisions(callID: hash).map { DecisionReport($0, dialog: nil, now: second) }
+      reports += engine.refusals.reasons(callID: hash).map { DecisionReport($0, now: second) }
     }
     return DecisionPage(reports: reports, next: page.next)
   }

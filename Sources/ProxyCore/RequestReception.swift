@@ -101,23 +101,34 @@ extension ProxyEngine {
     _ plan: RoutePlan
   ) -> OwnResponse? {
     guard mayUseProxy(message, bytes, arrival, plan) else { return .forbidden }
-    let isNewCall = !message.to.hasTag
-    if isDraining && isNewCall {
+    guard let refusal = refusal(message, arrival, key) else { return nil }
+    if message.method == .invite, !message.to.hasTag {
+      let second = dialogs.second(of: arrival.now)
+      refusals.append(.refusal(refusal, second: second), callID: callIDHash(message, bytes))
+    }
+    switch refusal {
+    case .draining:
       counters.add(to: .refusedWhileDraining)
       return .unavailable(retryAfter: 10)
-    }
-    guard hasRoom(for: arrival.flow.remote.ip, isNewCall: isNewCall), !servers.isCrowded(key.hash) else {
+    case .transactionLimit:
       counters.add(to: .transactionLimitReached)
       return .unavailable(retryAfter: 5)
+    case .dialogLimit:
+      counters.add(to: .dialogLimitReached)
+      return .unavailable(retryAfter: 30)
     }
-    if isNewCall, message.method == .invite, configuration.maxDialogs > 0 {
-      let counts = dialogs.counts
-      if counts.active + counts.early >= configuration.maxDialogs {
-        counters.add(to: .dialogLimitReached)
-        return .unavailable(retryAfter: 30)
-      }
+  }
+
+  /// Which limit a request meets, if any.
+  private func refusal(
+    _ message: borrowing SIPMessage, _ arrival: Arrival, _ key: TransactionKey
+  ) -> CallRefusal? {
+    let isNewCall = !message.to.hasTag
+    if isDraining && isNewCall { return .draining }
+    guard hasRoom(for: arrival.flow.remote.ip, isNewCall: isNewCall), !servers.isCrowded(key.hash) else {
+      return .transactionLimit
     }
-    return nil
+    return isNewCall && message.method == .invite && dialogs.isFull ? .dialogLimit : nil
   }
 
   /// C56: room for one more transaction, in number, in octets kept, and in this source's share of both. The last

@@ -119,7 +119,7 @@ extension ProxyEngine {
       let fromCaller = dialog.side == .caller
       dialogs.recordDecision(decision.remembered.from(caller: fromCaller), on: dialog.id)
     } else {
-      refusals.append(decision.remembered, callID: callIDHash(message, bytes))
+      refusals.append(.decision(decision.remembered), callID: callIDHash(message, bytes))
     }
   }
 
