@@ -51,21 +51,13 @@ extension ProxyEngine {
     counters.add(to: answer.counter)
   }
 
-  /// Answers a request that was forwarded, from the copy its branch keeps. False when there is none.
-  @discardableResult
+  /// Gives a request that was forwarded its final answer, from the copy its branch keeps. False when there is no
+  /// copy: then nothing was sent, and the caller ends the transaction.
   mutating func answer(
     _ server: UInt32, with answer: OwnResponse, at now: MonotonicInstant, _ bench: inout Workbench,
     into outbox: inout Outbox
   ) -> Bool {
-    guard let branch = branch(of: server), loadRequest(of: branch, into: &bench) else { return false }
-    let start = outbox.bytes.count
-    let octets = bench.storedBytes.bytes
-    answer.write(
-      to: bench.stored, octets.span, via: .forwarded, tagKey: processKey, edits: &bench.edits,
-      into: &outbox.bytes)
-    outbox.finish(from: start, over: servers.slab[server].replies)
-    counters.add(to: answer.counter)
-    guard answer.status >= 200 else { return true }
+    guard let start = sendFromCopy(answer, server, &bench, into: &outbox) else { return false }
     conclude(server)
     settle(server, status: answer.status, at: now)
     rememberAnswerTag(bench.stored, bench.storedBytes.bytes.span, of: server)
@@ -74,13 +66,28 @@ extension ProxyEngine {
     return true
   }
 
+  /// Writes a response from the copy of the request that a branch keeps, and says where it starts in the outbox.
+  private mutating func sendFromCopy(
+    _ answer: OwnResponse, _ server: UInt32, _ bench: inout Workbench, into outbox: inout Outbox
+  ) -> Int? {
+    guard let branch = branch(of: server), loadRequest(of: branch, into: &bench) else { return nil }
+    let start = outbox.bytes.count
+    let octets = bench.storedBytes.bytes
+    answer.write(
+      to: bench.stored, octets.span, via: .forwarded, tagKey: processKey, edits: &bench.edits,
+      into: &outbox.bytes)
+    outbox.finish(from: start, over: servers.slab[server].replies)
+    counters.add(to: answer.counter)
+    return start
+  }
+
   /// Sends the 100 that is due, if the request is still at hand (C26, C45).
   mutating func sendTrying(_ server: UInt32, _ bench: inout Workbench, into outbox: inout Outbox) {
     guard !servers.slab[server].flags.contains(.concluded) else { return }
     if !servers.slab[server].response.isNone {
       resendResponse(of: server, into: &outbox)
     } else {
-      answer(server, with: .trying, at: .origin, &bench, into: &outbox)
+      _ = sendFromCopy(.trying, server, &bench, into: &outbox)
     }
   }
 

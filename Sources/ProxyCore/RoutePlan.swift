@@ -75,13 +75,13 @@ extension RoutePlan {
       remaining -= 1
       token = tokens.verify(written, callID: message.callID, in: bytes)
     }
-    let own = try ownValues(survey, remaining, message, bytes, own, tokens)
-    if own < remaining, own < 3, let next = survey.front[own] { nextRoute = try Self.uri(of: next, bytes) }
-    collectRemovals(survey, front: nextIsStrict ? own + 1 : own)
+    let ours = try leadingOwnValues(survey, remaining, message, bytes, own, tokens)
+    if ours < remaining, let next = survey.front[ours] { nextRoute = try Self.uri(of: next, bytes) }
+    collectRemovals(survey, front: nextIsStrict ? ours + 1 : ours)
   }
 
   /// How many leading values are ours: none, one (B31), or the two of a double Record-Route (B32).
-  private mutating func ownValues(
+  private mutating func leadingOwnValues(
     _ survey: RouteSurvey, _ remaining: Int, _ message: borrowing SIPMessage, _ bytes: Span<UInt8>,
     _ own: OwnAddresses, _ tokens: RouteTokenCodec
   ) throws(RouteFault) -> Int {
