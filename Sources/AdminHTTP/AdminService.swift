@@ -44,7 +44,9 @@ public struct AdminFacts: Sendable {
     self.secondsSince1970 = secondsSince1970
   }
 
+  /// A counter over all workers.
   func sum(_ counter: Counter) -> UInt64 { counters.reduce(0) { $0 &+ $1[counter] } }
+  /// A gauge over all workers.
   func sum(_ gauge: Gauge) -> Int { counters.reduce(0) { $0 &+ $1[gauge] } }
 
   /// Whole seconds since the start.
@@ -184,12 +186,13 @@ extension JSONWriter {
     field("call_id", dialog.text.callID)
     field("caller_tag", dialog.text.callerTag)
     field("callee_tag", dialog.text.calleeTag)
-    field("caller", dialog.text.callerContact)
-    field("callee", dialog.text.calleeContact)
+    field("caller", dialog.text.callerContact.isEmpty ? nil : dialog.text.callerContact)
+    field("callee", dialog.text.calleeContact.isEmpty ? nil : dialog.text.calleeContact)
     field("state", dialog.state == .early ? "early" : "confirmed")
     field("interval", dialog.interval?.seconds)
     field("refresher", dialog.refresher.map { $0 == .caller ? "caller" : "callee" })
-    field("expires_in", dialog.expiresIn)
+    // The record goes within a second after the session, and is not said to outlive it.
+    field("expires_in", dialog.expiresIn.map { min($0, dialog.interval?.seconds ?? .max) })
     field("created", facts.secondsSince1970 - Int64(dialog.age))
   }
 

@@ -1,4 +1,4 @@
-import ProxyCore
+public import ProxyCore
 
 /// Prometheus text format, version 0.0.4: every counter and gauge with its help and type.
 ///
@@ -84,7 +84,7 @@ struct Metric: Equatable {
 
 extension Counter {
   /// The counter's name as `/stats` writes it.
-  var snakeCase: String { Counter.snakeCaseNames[rawValue] }
+  public var snakeCase: String { Counter.snakeCaseNames[rawValue] }
 
   private static let snakeCaseNames = allCases.map { MetricName.snakeCase(of: "\($0)") }
 
@@ -108,7 +108,7 @@ extension Counter {
 
 extension Gauge {
   /// The gauge's name as `/stats` and `/metrics` write it.
-  var snakeCase: String { Gauge.snakeCaseNames[rawValue] }
+  public var snakeCase: String { Gauge.snakeCaseNames[rawValue] }
 
   private static let snakeCaseNames = allCases.map { MetricName.snakeCase(of: "\($0)") }
 }

@@ -21,6 +21,7 @@ struct Callkeeper: ParsableCommand {
 
 /// Runs the program with its arguments, the name in front not included, and returns its exit status.
 public func runCallkeeper(_ arguments: [String]) -> Int32 {
+  OperatingSystem.occupyStandardDescriptors()
   do {
     var command = try Callkeeper.parseAsRoot(arguments)
     try command.run()
@@ -34,8 +35,8 @@ public func runCallkeeper(_ arguments: [String]) -> Int32 {
   } catch {
     // Help and version are errors to argument-parser, with status 0.
     if Callkeeper.exitCode(for: error) == .success {
-      writeLine(Callkeeper.fullMessage(for: error), to: STDOUT_FILENO)
-      return ExitStatus.ok.rawValue
+      let isWritten = writeLine(Callkeeper.fullMessage(for: error), to: STDOUT_FILENO)
+      return (isWritten ? ExitStatus.ok : ExitStatus.cannotWrite).rawValue
     }
     writeLine(usageLine(for: error), to: STDERR_FILENO)
     return ExitStatus.usage.rawValue

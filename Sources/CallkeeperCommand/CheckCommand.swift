@@ -17,13 +17,13 @@ struct CheckCommand: ParsableCommand {
     let settings = Settings(
       given: options.given, environment: OperatingSystem.environment, noting: &mistakes)
     let configuration = RunConfiguration(settings, noting: &mistakes)
-    for line in settings.listing { writeLine(line, to: STDOUT_FILENO) }
+    for line in settings.listing { try printLine(line) }
     // Addresses are looked up and tried only when they are those that were meant.
     if mistakes.found.isEmpty {
       let preparation = Preparation(configuration, noting: &mistakes)
-      for warning in preparation.warnings { writeLine("# warning: \(warning)", to: STDOUT_FILENO) }
+      for warning in preparation.warnings { try printLine("# warning: \(warning)") }
       for line in CheckCommand.rehearse(configuration, preparation, noting: &mistakes) {
-        writeLine("# would \(line)", to: STDOUT_FILENO)
+        try printLine("# would \(line)")
       }
     }
     // The last line is written by whoever catches the error, like that of any other command.

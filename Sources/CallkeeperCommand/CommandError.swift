@@ -8,8 +8,12 @@ enum ExitStatus: Int32 {
   case usage = 64
   /// A query found no running proxy.
   case notRunning = 69
+  /// The system does not let a running proxy go on.
+  case systemFailure = 71
   /// A socket cannot be made, most often because another process has the address.
   case cannotCreate = 73
+  /// Standard output does not take what a command has to say.
+  case cannotWrite = 74
   /// The system does not permit it.
   case noPermission = 77
   /// The settings are understood and refused.
@@ -53,11 +57,14 @@ struct CommandError: Error, CustomStringConvertible, Equatable {
   }
 }
 
-/// `text` with everything that could move a terminal's cursor written as `\xNN`.
+/// `text` with everything that could move a terminal's cursor written as `\xNN`, and each backslash doubled,
+/// so that nothing else reads like that.
 func printable(_ text: String) -> String {
   var result = ""
   for scalar in text.unicodeScalars {
-    if scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || scalar.properties.isBidiControl
+    if scalar == "\\" {
+      result += "\\\\"
+    } else if scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) || scalar.properties.isBidiControl
       || scalar.value == 0x2028 || scalar.value == 0x2029
     {
       for byte in String(scalar).utf8 {
@@ -70,8 +77,18 @@ func printable(_ text: String) -> String {
   return result
 }
 
-/// Writes a line to a descriptor in one go, so that lines of several processes do not mix.
-func writeLine(_ text: String, to descriptor: Int32) {
+/// Prints a line of a command's answer.
+func printLine(_ text: String) throws(CommandError) {
+  if !writeLine(text, to: STDOUT_FILENO) {
+    let error = EventIOError(operation: "write to", errorNumber: errno, address: "standard output")
+    throw CommandError(.cannotWrite, "\(error)")
+  }
+}
+
+/// Writes a line to a descriptor in one go, so that lines of several processes do not mix; false when it
+/// is not taken.
+@discardableResult
+func writeLine(_ text: String, to descriptor: Int32) -> Bool {
   let bytes = Array((text + "\n").utf8)
   var written = 0
   while written < bytes.count {
@@ -79,7 +96,8 @@ func writeLine(_ text: String, to descriptor: Int32) {
       unsafe write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
     }
     if count < 0 && errno == EINTR { continue }
-    if count <= 0 { return }
+    if count <= 0 { return false }
     written += count
   }
+  return true
 }

@@ -31,6 +31,10 @@ struct QueryOptions: ParsableArguments {
       answer = try ControlSocket.get(target, from: path)
     } catch {
       if error.errorNumber == EACCES { throw CommandError(.noPermission, printable("\(error)")) }
+      if error.errorNumber == ETIMEDOUT {
+        throw CommandError(
+          .notRunning, "the proxy behind \(printable(path)) does not answer; is it stopped, or busy?")
+      }
       throw CommandError(
         .notRunning, printable("not running: \(error)") + "; start it, or name its socket with --control")
     }
@@ -52,10 +56,10 @@ struct QueryOptions: ParsableArguments {
 }
 
 /// Writes an answer's body to stdout as it is.
-private func writeBody(_ body: [UInt8]) {
+private func writeBody(_ body: [UInt8]) throws(CommandError) {
   var text = String(decoding: body, as: UTF8.self)
   if text.hasSuffix("\n") { text.removeLast() }
-  writeLine(text, to: STDOUT_FILENO)
+  try printLine(text)
 }
 
 /// `callkeeper count`.
@@ -70,9 +74,9 @@ struct CountCommand: ParsableCommand {
   func run() throws {
     repeat {
       if json {
-        writeBody(try query.ask("/dialogs/count"))
+        try writeBody(try query.ask("/dialogs/count"))
       } else if let count = try query.askJSON("/dialogs/count")["active"] {
-        writeLine(count.display, to: STDOUT_FILENO)
+        try printLine(count.display)
       }
       if watch { sleep(1) }
     } while watch
@@ -102,16 +106,16 @@ struct DialogsCommand: ParsableCommand {
     var cursor = ""
     if !json {
       let titles = Self.columns.map { $0.uppercased().replacing("_", with: "-") }
-      writeLine(titles.joined(separator: "\t"), to: STDOUT_FILENO)
+      try printLine(titles.joined(separator: "\t"))
     }
     repeat {
       let body = try query.ask("/dialogs?limit=\(min(left, 1_000))\(cursor)")
       guard let page = JSONValue(body) else { return }
-      if json { writeBody(body) }
+      if json { try writeBody(body) }
       let dialogs = page["dialogs"]?.elements ?? []
       for dialog in dialogs where !json {
         let cells = Self.columns.map { dialog[$0]?.display ?? "-" }
-        writeLine(cells.joined(separator: "\t"), to: STDOUT_FILENO)
+        try printLine(cells.joined(separator: "\t"))
       }
       left -= min(left, UInt64(dialogs.count))
       guard case .text(let next)? = page["cursor"] else { return }
@@ -151,7 +155,7 @@ struct WhyCommand: ParsableCommand {
       let page = try query.askJSON("/why?call-id=\(callID)\(cursor)")
       for decision in page["decisions"]?.elements ?? [] {
         isKnown = true
-        writeLine(Self.sentence(decision), to: STDOUT_FILENO)
+        try printLine(Self.sentence(decision))
       }
       guard case .text(let next)? = page["cursor"] else { break }
       cursor = "&cursor=\(next)"
@@ -178,11 +182,11 @@ struct StatsCommand: ParsableCommand {
   @Flag(help: "Print them as JSON.") var json = false
 
   func run() throws {
-    if json { return writeBody(try query.ask("/stats")) }
+    if json { return try writeBody(try query.ask("/stats")) }
     for field in try query.askJSON("/stats").fields {
-      if field.value.fields.isEmpty { writeLine("\(field.name) \(field.value.display)", to: STDOUT_FILENO) }
+      if field.value.fields.isEmpty { try printLine("\(field.name) \(field.value.display)") }
       for inner in field.value.fields {
-        writeLine("\(field.name).\(inner.name) \(inner.value.display)", to: STDOUT_FILENO)
+        try printLine("\(field.name).\(inner.name) \(inner.value.display)")
       }
     }
   }

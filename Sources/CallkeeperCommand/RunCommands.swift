@@ -20,8 +20,7 @@ struct RunCommand: ParsableCommand {
       log.warning("configuration.unwise", metadata: ["text": "\(warning)"])
     }
     let shell = try Shell(configuration, preparation, log: log)
-    let status = shell.run()
-    if status != .ok { throw CommandError(status, "ended") }
+    try shell.run()
   }
 }
 
@@ -30,7 +29,7 @@ struct VersionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "version", abstract: "Print the name and the version.")
 
-  func run() {
-    writeLine("\(Program.name) \(Program.version)", to: STDOUT_FILENO)
+  func run() throws {
+    try printLine("\(Program.name) \(Program.version)")
   }
 }

@@ -39,7 +39,7 @@ final class Shell {
         sourceAddress: { OperatingSystem.sourceAddress(toward: $0) })
       let configuration = preparation.proxyConfiguration(
         run, bound: bound, localAddresses: OperatingSystem.localAddresses())
-      let worker = Worker(
+      let worker = try Worker(
         loop: loop, transports: transports, configuration: configuration, environment: environment)
       let admin = AdminServer(loop: loop, counting: worker.counters) { [unowned worker] request in
         worker.respond(to: request, with: Shell.facts(of: worker))
@@ -61,23 +61,35 @@ final class Shell {
   }
 
   /// Serves until a signal ends it.
-  func run() -> ExitStatus {
+  func run() throws(CommandError) {
     OperatingSystem.ignoreBrokenPipes()
-    for signal in [SIGTERM, SIGINT] {
-      signals.append(loop.whenSignalled(signal) { [unowned self] in terminate(by: signal) })
+    do throws(EventIOError) {
+      try serve()
+    } catch {
+      throw CommandError(.systemFailure, printable("\(error)"))
     }
-    signals.append(loop.whenSignalled(SIGUSR2) { [unowned self] in logSummary() })
+    log.info("ended")
+  }
+
+  private func serve() throws(EventIOError) {
+    for signal in [SIGTERM, SIGINT] {
+      signals.append(try loop.whenSignalled(signal) { [unowned self] in terminate(by: signal) })
+    }
+    signals.append(try loop.whenSignalled(SIGUSR2) { [unowned self] in logSummary() })
     signals.append(
-      loop.whenSignalled(SIGHUP) { [unowned self] in
+      try loop.whenSignalled(SIGHUP) { [unowned self] in
         log.notice("signal.ignored", metadata: ["signal": "HUP", "reason": "nothing can be read again yet"])
       })
     // Whatever the level: scripts wait for this line.
     var ready = log
     ready.logLevel = .info
     ready.info("ready", metadata: Shell.metadata(of: readyLine))
-    loop.run()
-    log.info("ended")
-    return .ok
+    let limit = try loop.timer { [unowned self] in
+      log.warning("drain.cut", metadata: ["open": "\(worker.counters[Gauge.serverTransactionsOpen])"])
+      loop.stop()
+    }
+    drainLimit = limit
+    try loop.run()
   }
 
   private func terminate(by signal: Int32) {
@@ -92,12 +104,7 @@ final class Shell {
         "signal": signal == SIGTERM ? "TERM" : "INT",
         "open": "\(worker.counters[Gauge.serverTransactionsOpen])",
       ])
-    let limit = loop.timer { [unowned self] in
-      log.warning("drain.cut", metadata: ["open": "\(worker.counters[Gauge.serverTransactionsOpen])"])
-      loop.stop()
-    }
-    limit.arm(after: Shell.longestDrain)
-    drainLimit = limit
+    drainLimit?.arm(after: Shell.longestDrain)
     worker.drain { [unowned self] in loop.stop() }
   }
 
@@ -123,9 +130,9 @@ final class Shell {
   private func logSummary() {
     let counters = worker.counters
     var fields: Logger.Metadata = [:]
-    for gauge in Gauge.allCases { fields["\(gauge)"] = "\(counters[gauge])" }
+    for gauge in Gauge.allCases { fields[gauge.snakeCase] = "\(counters[gauge])" }
     for counter in Counter.allCases where counters[counter] > 0 {
-      fields["\(counter)"] = "\(counters[counter])"
+      fields[counter.snakeCase] = "\(counters[counter])"
     }
     var summary = log
     summary.logLevel = .info

@@ -80,10 +80,9 @@ struct StderrLog: LogHandler {
     }
   }
 
-  /// Quotes are put around what could be misread; the backslash is doubled before others are written with one.
+  /// Quotes are put around what could be misread.
   private static func quotedIfNeeded(_ value: String) -> String {
-    let escaped = value.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : "\($0)" }.joined()
-    let text = printable(escaped)
+    let text = printable(value).map { $0 == "\"" ? "\\\($0)" : "\($0)" }.joined()
     let isPlain = !text.isEmpty && !text.contains { $0 == " " || $0 == "=" || $0 == "\\" }
     return isPlain ? text : "\"\(text)\""
   }

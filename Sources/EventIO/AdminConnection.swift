@@ -33,15 +33,19 @@ final class AdminConnection {
   init(
     _ socket: Int32, listener: Int, loop: EventLoop, respond: @escaping (AdminRequest) -> AdminResponse,
     ended: @escaping (AdminConnection) -> Void
-  ) {
+  ) throws(EventIOError) {
     self.socket = socket
     self.listener = listener
     self.loop = loop
     self.respond = respond
     self.ended = ended
-    deadline = loop.timer { [unowned self] in end() }
-    deadline?.arm(after: AdminConnection.longestStage)
-    event = loop.whenReadable(socket) { [unowned self] in receive() }
+    let deadline = try loop.timer { [unowned self] in end() }
+    self.deadline = deadline
+    // Without a deadline nothing would end it.
+    guard deadline.arm(after: AdminConnection.longestStage) else {
+      throw EventIOError(operation: "arm", errorNumber: ENOMEM, address: "a timer")
+    }
+    event = try loop.whenReadable(socket) { [unowned self] in receive() }
   }
 
   deinit {
@@ -78,7 +82,8 @@ final class AdminConnection {
     stage = .answering
     answer = response.bytes(date: MonotonicClock.httpDate, isForHEAD: isForHEAD)
     deadline?.arm(after: AdminConnection.longestStage)
-    event = loop.whenWritable(socket) { [unowned self] in transmit() }
+    event = try? loop.whenWritable(socket) { [unowned self] in transmit() }
+    if event == nil { end() }
   }
 
   private func transmit() {
@@ -94,6 +99,7 @@ final class AdminConnection {
     answer = []
     shutdown(socket, Int32(SHUT_WR))
     deadline?.arm(after: AdminConnection.longestFarewell)
-    event = loop.whenReadable(socket) { [unowned self] in receive() }
+    event = try? loop.whenReadable(socket) { [unowned self] in receive() }
+    if event == nil { end() }
   }
 }

@@ -46,7 +46,7 @@ public final class AdminServer {
   public func listen(atPath path: String) throws(EventIOError) {
     let socket = try ControlSocket.listen(at: path)
     paths.append((path, AdminServer.inode(of: path) ?? 0))
-    accept(from: socket, path)
+    try accept(from: socket, path)
   }
 
   /// Fails as listening on a TCP address would, and lets go again at once.
@@ -60,7 +60,7 @@ public final class AdminServer {
     var endpoint = ck_endpoint(address)
     let socket = try EventIOError.check(unsafe ck_tcp_listen(&endpoint), "listen on", "http:\(address)")
     _ = unsafe ck_socket_name(socket, &endpoint)
-    accept(from: socket, "http:\(address)")
+    try accept(from: socket, "http:\(address)")
     return SocketAddress(ip: address.ip, port: endpoint.port, scope: address.scope)
   }
 
@@ -72,17 +72,18 @@ public final class AdminServer {
     return unsafe lstat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
-  private func accept(from socket: Int32, _ address: String) {
+  private func accept(from socket: Int32, _ address: String) throws(EventIOError) {
     let listener = AdminListener(socket, address)
     let index = listeners.count
     listeners.append(listener)
-    listener.waking = loop.timer { [unowned self] in wake(index) }
+    listener.waking = try loop.timer { [unowned self] in wake(index) }
     wake(index)
   }
 
   private func wake(_ index: Int) {
-    let socket = listeners[index].socket
-    listeners[index].readable = loop.whenReadable(socket) { [unowned self] in acceptBatch(index) }
+    let listener = listeners[index]
+    listener.readable = try? loop.whenReadable(listener.socket) { [unowned self] in acceptBatch(index) }
+    if listener.readable == nil { listener.waking?.arm(after: AdminServer.rest) }
   }
 
   private func acceptBatch(_ index: Int) {
@@ -93,9 +94,9 @@ public final class AdminServer {
         if connections.count(where: { $0.listener == index }) >= AdminServer.mostConnections {
           cutOldest(of: index)
         }
-        connections.append(
-          AdminConnection(
-            socket, listener: index, loop: loop, respond: respond, ended: { [unowned self] in letGo($0) }))
+        let connection = try? AdminConnection(
+          socket, listener: index, loop: loop, respond: respond, ended: { [unowned self] in letGo($0) })
+        if let connection { connections.append(connection) } else { counters.add(to: .queryConnectionsCut) }
       case -EAGAIN: return
       case -EINTR, -ECONNABORTED: continue
       default: return rest(index, because: -socket)

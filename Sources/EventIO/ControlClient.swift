@@ -4,9 +4,11 @@ import Glibc
 extension ControlSocket {
   /// Asks the proxy behind the socket at `path` and waits for the whole answer, at most `seconds` for each part.
   public static func get(
-    _ target: String, from path: String, seconds: Int32 = 10
+    _ target: String, from path: String, seconds: Int32 = 5
   ) throws(EventIOError) -> (status: Int, body: [UInt8]) {
-    let socket = try EventIOError.check(unsafe ck_unix_connect(path, seconds), "connect to", path)
+    let connected = unsafe ck_unix_connect(path, seconds)
+    let socket = try EventIOError.check(
+      connected < 0 ? -patience(-connected) : connected, "connect to", path)
     defer { close(socket) }
     let request = Array("GET \(target) HTTP/1.0\r\n\r\n".utf8)
     var sent = 0
@@ -14,7 +16,10 @@ extension ControlSocket {
       let count = unsafe request.withUnsafeBytes { bytes in
         unsafe send(socket, bytes.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(MSG_NOSIGNAL))
       }
-      if count < 0 { throw EventIOError(operation: "ask", errorNumber: errno, address: path) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw EventIOError(operation: "ask", errorNumber: patience(errno), address: path)
+      }
       sent += count
     }
     var answer: [UInt8] = []
@@ -23,7 +28,10 @@ extension ControlSocket {
       let count = unsafe chunk.withUnsafeMutableBytes { bytes in
         unsafe read(socket, bytes.baseAddress, bytes.count)
       }
-      if count < 0 { throw EventIOError(operation: "read from", errorNumber: errno, address: path) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw EventIOError(operation: "read from", errorNumber: patience(errno), address: path)
+      }
       if count == 0 { break }
       answer.append(contentsOf: chunk[..<count])
     }
@@ -32,6 +40,11 @@ extension ControlSocket {
     }
     return (parsed.status, parsed.body)
   }
+}
+
+/// The system says EAGAIN when a socket's time limit ran out; ETIMEDOUT is what it means.
+private func patience(_ errorNumber: Int32) -> Int32 {
+  errorNumber == EAGAIN ? ETIMEDOUT : errorNumber
 }
 
 /// Status and body of an HTTP/1.0 or 1.1 answer that ends with the connection.

@@ -1,4 +1,5 @@
 internal import CLibevent
+import Glibc
 import Synchronization
 public import Timekeeping
 
@@ -14,7 +15,7 @@ public final class EventLoop {
   /// A loop without any events.
   public init() throws(EventIOError) {
     guard let base = unsafe event_base_new() else {
-      throw EventIOError(operation: "create", errorNumber: 12, address: "the event loop")
+      throw EventIOError(operation: "create", errorNumber: ENOMEM, address: "the event loop")
     }
     unsafe self.base = base
   }
@@ -22,34 +23,43 @@ public final class EventLoop {
   deinit { unsafe event_base_free(base) }
 
   /// Calls `body` whenever `descriptor` has something to read, level-triggered, until the event goes away.
-  public func whenReadable(_ descriptor: Int32, _ body: @escaping () -> Void) -> LoopEvent {
-    let event = LoopEvent(loop: self, subject: descriptor, kind: EV_READ | EV_PERSIST, body: body)
-    event.enable()
+  public func whenReadable(
+    _ descriptor: Int32, _ body: @escaping () -> Void
+  ) throws(EventIOError) -> LoopEvent {
+    let event = try LoopEvent(loop: self, subject: descriptor, kind: EV_READ | EV_PERSIST, body: body)
+    try event.enable()
     return event
   }
 
   /// Calls `body` whenever `descriptor` takes bytes again, level-triggered, until the event goes away.
-  public func whenWritable(_ descriptor: Int32, _ body: @escaping () -> Void) -> LoopEvent {
-    let event = LoopEvent(loop: self, subject: descriptor, kind: EV_WRITE | EV_PERSIST, body: body)
-    event.enable()
+  public func whenWritable(
+    _ descriptor: Int32, _ body: @escaping () -> Void
+  ) throws(EventIOError) -> LoopEvent {
+    let event = try LoopEvent(loop: self, subject: descriptor, kind: EV_WRITE | EV_PERSIST, body: body)
+    try event.enable()
     return event
   }
 
   /// Calls `body` whenever the process gets `signal`, until the event goes away.
-  public func whenSignalled(_ signal: Int32, _ body: @escaping () -> Void) -> LoopEvent {
-    let event = LoopEvent(loop: self, subject: signal, kind: EV_SIGNAL | EV_PERSIST, body: body)
-    event.enable()
+  public func whenSignalled(
+    _ signal: Int32, _ body: @escaping () -> Void
+  ) throws(EventIOError) -> LoopEvent {
+    let event = try LoopEvent(loop: self, subject: signal, kind: EV_SIGNAL | EV_PERSIST, body: body)
+    try event.enable()
     return event
   }
 
   /// A timer that calls `body` once each time it was armed.
-  public func timer(_ body: @escaping () -> Void) -> LoopEvent {
-    LoopEvent(loop: self, subject: -1, kind: 0, body: body)
+  public func timer(_ body: @escaping () -> Void) throws(EventIOError) -> LoopEvent {
+    try LoopEvent(loop: self, subject: -1, kind: 0, body: body)
   }
 
-  /// Serves events until `stop()`.
-  public func run() {
-    _ = unsafe event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
+  /// Serves events until `stop()`; throws when the system does not let it wait any longer.
+  public func run() throws(EventIOError) {
+    errno = 0
+    if unsafe event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY) < 0 {
+      throw EventIOError(operation: "wait in", errorNumber: errno, address: "the event loop")
+    }
   }
 
   /// Serves what is ready in one turn; waits for the first event when `waiting`.
@@ -68,10 +78,12 @@ public final class EventLoop {
 public final class LoopEvent {
   private let loop: EventLoop
   private let body: () -> Void
-  /// Owned: made in `init`, freed in `deinit`. Nil only when libevent had no memory for it.
+  /// Owned: made in `init`, freed in `deinit`. Nil only while `init` runs.
   private var event: OpaquePointer?
 
-  fileprivate init(loop: EventLoop, subject: Int32, kind: Int32, body: @escaping () -> Void) {
+  fileprivate init(
+    loop: EventLoop, subject: Int32, kind: Int32, body: @escaping () -> Void
+  ) throws(EventIOError) {
     self.loop = loop
     self.body = body
     unsafe event = nil
@@ -84,6 +96,9 @@ public final class LoopEvent {
         let event = unsafe Unmanaged<LoopEvent>.fromOpaque(context).takeUnretainedValue()
         event.body()
       }, context)
+    if unsafe event == nil {
+      throw EventIOError(operation: "create", errorNumber: ENOMEM, address: "an event")
+    }
   }
 
   deinit {
@@ -91,19 +106,26 @@ public final class LoopEvent {
   }
 
   /// Starts waiting without a time limit.
-  fileprivate func enable() {
-    if let event = unsafe event { _ = unsafe event_add(event, nil) }
+  fileprivate func enable() throws(EventIOError) {
+    errno = 0
+    guard let event = unsafe event, unsafe event_add(event, nil) == 0 else {
+      throw EventIOError(
+        operation: "wait for", errorNumber: errno == 0 ? ENOMEM : errno, address: "an event")
+    }
   }
 
   /// Lets the timer fire once after `delay`, rounded up to whole milliseconds; replaces an earlier arming.
   ///
   /// A delay of zero or less fires in the next turn, behind the sockets that are ready in it.
-  public func arm(after delay: TimeSpan) {
-    guard let event = unsafe event else { return }
+  ///
+  /// False when there is no memory for it, which can only be when more timers are armed than ever before.
+  @discardableResult
+  public func arm(after delay: TimeSpan) -> Bool {
+    guard let event = unsafe event else { return false }
     let milliseconds = max(0, (delay + TimeSpan(nanoseconds: 999_999)).wholeMilliseconds)
     var wait = timeval(
       tv_sec: Int(min(milliseconds / 1000, 86_400)), tv_usec: Int(milliseconds % 1000) * 1000)
-    _ = unsafe event_add(event, &wait)
+    return unsafe event_add(event, &wait) == 0
   }
 
   /// Stops waiting until armed again.

@@ -54,6 +54,15 @@ public enum OperatingSystem {
     signal(SIGPIPE, SIG_IGN)
   }
 
+  /// Gives the standard descriptors that are closed something to stand for, before a socket gets their number.
+  ///
+  /// Each is opened the wrong way round, so that using it stays the error it was.
+  public static func occupyStandardDescriptors() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 && errno == EBADF {
+      _ = unsafe open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+    }
+  }
+
   /// The effective user.
   public static var userID: UInt32 { geteuid() }
 

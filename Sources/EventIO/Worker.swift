@@ -32,16 +32,17 @@ public final class Worker {
   public init(
     loop: EventLoop, transports: [UDPTransport], configuration: ProxyConfiguration,
     environment: ProxyEnvironment
-  ) {
+  ) throws(EventIOError) {
     self.loop = loop
     self.transports = transports
     startedAt = MonotonicClock.now
     engine = Engine(
       proxy: Proxy(configuration: configuration, environment: environment, startingAt: startedAt))
     counters = engine.proxy.counters
-    timer = loop.timer { [unowned self] in advance() }
-    events = transports.indices.map { index in
-      loop.whenReadable(transports[index].socket) { [unowned self] in receive(from: index) }
+    timer = try loop.timer { [unowned self] in advance() }
+    for index in transports.indices {
+      events.append(
+        try loop.whenReadable(transports[index].socket) { [unowned self] in receive(from: index) })
     }
   }
 

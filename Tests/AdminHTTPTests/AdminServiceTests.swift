@@ -72,6 +72,16 @@ struct AdminServiceTests {
     #expect(early.contains(#""state":"early","interval":null,"refresher":null,"expires_in":null"#))
   }
 
+  @Test("What is not known is null, and no session is said to outlive its interval")
+  func unknown() {
+    var dialog = view(7)
+    dialog.text.calleeContact = []
+    dialog.expiresIn = 1801
+    let body = ask("/dialogs/\(7 << 32 | 1)", table: ScriptedTable(views: [dialog])).body
+    #expect(body.contains(#""callee":null"#) && body.contains(#""interval":1800"#))
+    #expect(body.contains(#""expires_in":1800"#))
+  }
+
   @Test("Pages follow each other by their cursor until it is null")
   func paging() {
     let table = ScriptedTable(views: (1...5).map { view($0) })

@@ -17,6 +17,9 @@ struct OutputTests {
 
   @Test("Each format keeps an event on one line, whatever its values hold", arguments: logLines)
   func formats(_ row: (format: LogOptions.Format, line: String)) {
+    let backslash = StderrLog.line(
+      .text, time: "T", level: .info, event: "e", fields: [(name: "a", value: #"b\c"#)])
+    #expect(backslash == #"T info e a="b\\c""#)
     let fields = [
       (name: "from", value: "a b\u{1B}[0m"), (name: "id", value: "7"), (name: "why", value: "say \"no\""),
     ]
@@ -37,6 +40,7 @@ struct OutputTests {
   @Test("Control characters and bidirectional marks do not reach a terminal")
   func printables() {
     #expect(printable("a\u{07}b\u{9B}c\u{202E}d\u{2028}é電") == #"a\x07b\xc2\x9bc\xe2\x80\xaed\xe2\x80\xa8é電"#)
+    #expect(printable(#"a\x07"#) == #"a\\x07"#)
   }
 
   static let documents: [(json: String, display: String?)] = [

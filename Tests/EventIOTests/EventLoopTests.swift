@@ -15,8 +15,8 @@ struct EventLoopTests {
     var pipes: [Int32] = [0, 0]
     #expect(unsafe pipe(&pipes) == 0)
     defer { pipes.forEach { close($0) } }
-    let timer = loop.timer { order.append("timer") }
-    let reader = loop.whenReadable(pipes[0]) { order.append("socket") }
+    let timer = try loop.timer { order.append("timer") }
+    let reader = try loop.whenReadable(pipes[0]) { order.append("socket") }
     timer.arm(after: .zero)
     _ = unsafe write(pipes[1], "x", 1)
     loop.turn(waiting: true)
@@ -35,11 +35,11 @@ struct EventLoopTests {
     #expect(unsafe pipe(&pipes) == 0)
     defer { pipes.forEach { close($0) } }
     var timer: LoopEvent?
-    timer = loop.timer {
+    timer = try loop.timer {
       order.append("timer")
       if order.count < 6 { timer?.arm(after: .zero) }
     }
-    let reader = loop.whenReadable(pipes[0]) { order.append("socket") }
+    let reader = try loop.whenReadable(pipes[0]) { order.append("socket") }
     _ = unsafe write(pipes[1], "x", 1)
     timer?.arm(after: .zero)
     for _ in 0..<3 { loop.turn(waiting: false) }
@@ -52,10 +52,10 @@ struct EventLoopTests {
   func disarms() throws {
     let loop = try EventLoop()
     var fired = 0
-    let timer = loop.timer { fired += 1 }
+    let timer = try loop.timer { fired += 1 }
     timer.arm(after: .zero)
     timer.disarm()
-    var other: LoopEvent? = loop.timer { fired += 1 }
+    var other: LoopEvent? = try loop.timer { fired += 1 }
     other?.arm(after: .zero)
     other = nil
     loop.turn(waiting: false)
@@ -66,7 +66,7 @@ struct EventLoopTests {
   func signals() throws {
     let loop = try EventLoop()
     var count = 0
-    let event = loop.whenSignalled(SIGUSR2) { count += 1 }
+    let event = try loop.whenSignalled(SIGUSR2) { count += 1 }
     #expect(kill(getpid(), SIGUSR2) == 0)
     #expect(loop.turn(until: { count == 1 }))
     _ = event
@@ -75,9 +75,9 @@ struct EventLoopTests {
   @Test("run returns when an event says stop")
   func stops() throws {
     let loop = try EventLoop()
-    let timer = loop.timer { [unowned loop] in loop.stop() }
+    let timer = try loop.timer { [unowned loop] in loop.stop() }
     timer.arm(after: .zero)
-    loop.run()
+    try loop.run()
   }
 }
 

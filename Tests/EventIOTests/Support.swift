@@ -22,10 +22,10 @@ extension EventLoop {
   ///
   /// A timer of 10 ms ends turns in which nothing happens.
   func turn(until condition: () -> Bool) -> Bool {
-    let heartbeat = timer {}
+    let heartbeat = try? timer {}
     for _ in 0..<1_000 {
       if condition() { return true }
-      heartbeat.arm(after: .milliseconds(10))
+      heartbeat?.arm(after: .milliseconds(10))
       turn(waiting: true)
     }
     return condition()

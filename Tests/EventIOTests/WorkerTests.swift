@@ -29,7 +29,7 @@ private final class Bench {
     let environment = ProxyEnvironment(
       processKey: HashKey(1, 2), tokenKey: HashKey(3, 4), pages: OperatingSystem.pages,
       sourceAddress: { OperatingSystem.sourceAddress(toward: $0) })
-    let worker = Worker(
+    let worker = try Worker(
       loop: loop, transports: transports, configuration: configuration, environment: environment)
     let admin = AdminServer(loop: loop, counting: worker.counters) { [unowned worker] request in
       worker.respond(

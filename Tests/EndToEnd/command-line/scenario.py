@@ -59,3 +59,31 @@ def sources(stage):
     expect_equal(result.returncode, 0, f"the environment wins over the file: {result.stderr}")
     result = run(stage, "check", *listen, "--min-se", "95", environment={"CALLKEEPER_MIN_SE": "60"})
     expect_equal(result.returncode, 0, f"the flag wins over the environment: {result.stderr}")
+
+
+@scenario("check tells every mistake in a line of its own, and what run would open")
+def checked(stage):
+    """As run would: an address named twice, a folder that is missing, an address others can reach."""
+    listen = f"udp:127.0.0.1:{stage.port()}"
+    result = run(stage, "check", "--listen", listen, "--listen", listen, "--http", "0.0.0.0:0",
+                 "--control", str(stage.scratch / "no" / "folder.sock"))
+    lines = result.stderr.splitlines()
+    expect_equal(len(lines), 3, f"lines of {result.stderr!r}")
+    for word in ("--http-public", listen, "folder.sock"):
+        expect(any(word in line for line in lines), f"{word!r} in {result.stderr!r}")
+    result = run(stage, "check", "--min-se", "1", "--t1", "1", "--max-dialogs", "-1")
+    expect_equal((result.returncode, len(result.stderr.splitlines())), (78, 3), f"three mistakes: {result.stderr!r}")
+    path = stage.scratch / "run.sock"
+    result = run(stage, "check", "--listen", listen, "--control", str(path))
+    expect_equal(result.returncode, 0, f"nothing in the way: {result.stderr}")
+    expect(listen in result.stdout and str(path) in result.stdout, f"both sockets in {result.stdout!r}")
+    expect(not path.exists(), "nothing is left behind")
+
+
+@scenario("an answer that cannot be written is 74, and closed descriptors stay closed to sockets")
+def unwritten(stage):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([stage.binary, "version"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=15)
+    expect_equal(result.returncode, 74, f"version on a full device: {result.stderr}")
+    result = subprocess.run(["sh", "-c", '"$0" version >&-', stage.binary], stderr=subprocess.PIPE, timeout=15)
+    expect_equal(result.returncode, 74, "version with standard output closed")

@@ -1,7 +1,10 @@
 """Asking a running proxy: the count, the table, the reasons, the metrics."""
 
+import http.client
 import json
 import os
+import signal
+import socket
 import subprocess
 import time
 
@@ -122,3 +125,37 @@ def prompt(stage):
         expect_equal(proxy.counts()["active"], 20, "active")
         taken.append(time.monotonic() - started)
     expect(min(taken) < 0.02, f"{min(taken) * 1000:.1f} ms at best")
+
+
+@scenario("idle clients of the query API take neither the loop nor the answers of others")
+def crowd(stage):
+    """More connections than are held, on both listeners, and the queries are answered at once."""
+    port = stage.port()
+    proxy = stage.proxy("--http", f"127.0.0.1:{port}")
+    idle = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(100)]
+    try:
+        started = time.monotonic()
+        expect_equal(proxy.count(), 0, "count beside them")
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        client.request("HEAD", "/dialogs/count")
+        answer = client.getresponse()
+        expect_equal((answer.status, answer.read()), (200, b""), "HEAD over TCP")
+        expect(int(answer.getheader("Content-Length")) > 0, "the length GET would have")
+        expect(time.monotonic() - started < 2, "nobody waits for the idle ones")
+        stats = proxy.get_json("/stats")["counters"]
+        expect(stats["query_connections_cut"] >= 37, f"cut: {stats['query_connections_cut']}")
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+@scenario("a query to a proxy that is stopped says so")
+def stopped(stage):
+    proxy = stage.proxy()
+    proxy.process.send_signal(signal.SIGSTOP)
+    try:
+        told = proxy.command("count")
+        expect_equal(told.returncode, 69, "exit code")
+        expect("does not answer" in told.stderr, f"the reason in {told.stderr!r}")
+    finally:
+        proxy.process.send_signal(signal.SIGCONT)
