@@ -102,15 +102,17 @@ extension ProxyEngine {
     _ target: ForwardingTarget, to edits: inout MessageEdits, writeBranch: (inout OutputBuffer) -> Void
   ) {
     let top = message.first(.via).map { message[field: $0].row.lowerBound } ?? message.startLine.upperBound
+    // Rows of other names go below all Via rows, which so stay together.
+    let below = end(of: .via, message) ?? top
     edits.begin(insertingAt: top)
     writeOwnVia(target.flow, writeBranch, to: &edits.text)
     edits.end()
     ViaStamp(message.topVia, source: arrival.flow.remote).add(to: &edits)
-    addRecordRoute(message, bytes, arrival, target, defaultPosition: top, to: &edits)
-    addRouteEdits(message, bytes, plan, target, position: top, to: &edits)
-    addMaxForwards(message, position: top, to: &edits)
+    addRecordRoute(message, bytes, arrival, target, defaultPosition: below, to: &edits)
+    addRouteEdits(message, bytes, plan, target, position: below, to: &edits)
+    addMaxForwards(message, position: below, to: &edits)
     addVersion(message, bytes, to: &edits)
-    addMaxBreadth(message, bytes, position: top, to: &edits)
+    addMaxBreadth(message, bytes, position: below, to: &edits)
   }
 
   /// Step 8: our Via goes on top (B62, D8); `rport` asks for answers on the socket we send from (D27).
@@ -182,7 +184,7 @@ extension ProxyEngine {
       edits.end()
     }
     if let next = plan.nextRoute, plan.nextIsStrict {  // B58
-      edits.begin(insertingAt: endOfRoutes(message))
+      edits.begin(insertingAt: end(of: .route, message) ?? message.headersEnd)
       edits.text.append("Route: <")
       writeTarget(plan, bytes, to: &edits.text)
       edits.text.append(">\r\n")
@@ -236,9 +238,9 @@ extension ProxyEngine {
     output.append(bytes, ByteRange(position, uri.parameters.upperBound))
   }
 
-  /// Behind the last Route row, or before the end of the header section when all of them are gone.
-  private func endOfRoutes(_ message: borrowing SIPMessage) -> Int {
-    guard var row = message.first(.route) else { return message.headersEnd }
+  /// Behind the last row of a name; nil when there is none.
+  private func end(of name: FieldName, _ message: borrowing SIPMessage) -> Int? {
+    guard var row = message.first(name) else { return nil }
     while let next = message.next(after: row) { row = next }
     return message[field: row].row.upperBound
   }

@@ -73,28 +73,28 @@ struct RawMessage {
     }
   }
 
-  /// What section 16.6 changes in a request of this folder's calls: our Via on top, our Record-Route under it
-  /// where the method has one, our Route value gone, one hop less. Via and Record-Route are taken from
+  /// What section 16.6 changes in a request of this folder's calls: our Via on top, our Record-Route below
+  /// all of them where the method has one, our Route value gone, one hop less. Via and Record-Route are taken from
   /// `output` after a look at their form, because they carry a MAC.
   mutating func applyHop(of method: String, seenIn output: RawMessage) {
     let recordRouted = ![
       "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "MESSAGE", "INFO", "PUBLISH",
     ]
     .contains(method)
-    var own: [[UInt8]] = []
-    let prefixes =
-      ["Via: SIP/2.0/UDP 192.0.2.10:5060;rport;branch=z9hG4bKc"]
-      + (recordRouted ? ["Record-Route: <sip:192.0.2.10:5060;lr;ck="] : [])
-    for (number, prefix) in prefixes.enumerated() where number + 1 < output.rows.count {
-      let row = output.rows[number + 1]
+    func take(_ position: Int, _ prefix: String) {
+      guard position < output.rows.count else { return }
+      let row = output.rows[position]
       #expect(row.starts(with: Array(prefix.utf8)))
-      own.append(row)
+      rows.insert(row, at: position)
     }
     rows.removeAll { $0.starts(with: Array("Route: <sip:192.0.2.10:5060;lr;ck=".utf8)) }
     if let hops = rows.firstIndex(of: Array("Max-Forwards: 70".utf8)) {
       rows[hops] = Array("Max-Forwards: 69".utf8)
     }
-    rows.insert(contentsOf: own, at: 1)
+    take(1, "Via: SIP/2.0/UDP 192.0.2.10:5060;rport;branch=z9hG4bKc")
+    let vias =
+      rows.lastIndex { $0.starts(with: Array("Via:".utf8)) || $0.starts(with: Array("v:".utf8)) } ?? 1
+    if recordRouted { take(vias + 1, "Record-Route: <sip:192.0.2.10:5060;lr;ck=") }
   }
 }
 
