@@ -4,17 +4,29 @@ import SIPSyntax
 struct HostPort: Equatable, Sendable {
   /// Name or address, an IPv6 address without its brackets.
   var host: String
+  /// The port; nil when none is named.
   var port: UInt16?
 
   /// The address, when the host is one.
   var address: IPAddress? { IPAddress(host) }
 
+  /// The interface of a link-local address, as in `[fe80::1%eth0]` (RFC 4007 §11); nil when none is named.
+  var zone: String?
+
   /// Reads `HOST`, `HOST:PORT`, `[V6]` or `[V6]:PORT`; nil for anything else.
-  init?(_ text: String) {
+  ///
+  /// A zone means something on this host only: it is read where an address of this host is meant.
+  init?(_ text: String, allowingZone: Bool = false) {
     var text = text[...]
     if text.first == "[" {
       guard let end = text.firstIndex(of: "]") else { return nil }
       host = String(text[text.index(after: text.startIndex)..<end])
+      if allowingZone, let sign = host.firstIndex(of: "%") {
+        let name = host[host.index(after: sign)...]
+        host = String(host[..<sign])
+        guard !name.isEmpty, name.utf8.count < 16, IPAddress(host)?.isLinkLocal == true else { return nil }
+        zone = String(name)
+      }
       guard IPAddress(host)?.family == .v6 else { return nil }
       text = text[text.index(after: end)...]
     } else {

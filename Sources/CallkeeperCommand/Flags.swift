@@ -6,7 +6,7 @@ enum Flags {
     "Address to receive SIP on",
     details: """
       0.0.0.0 and [::] stand for all addresses of this host, each family for itself. Port 0 takes a free \
-      port, which the ready line names. The transports tcp and tls are not there yet.
+      port, which the ready line names. A link-local address needs its interface: udp:[fe80::1%eth0]:5060. The transports tcp and tls are not there yet.
       """)
   static let advertise = FlagDefinition(
     "advertise", "[TRANSPORT:]HOST[:PORT]",

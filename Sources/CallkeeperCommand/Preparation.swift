@@ -43,7 +43,14 @@ struct Preparation: Sendable {
     }
     listen = run.listen.compactMap { host in
       mistakes.keep(nil) {
-        SocketAddress(ip: try address(host, Flags.listen), port: host.port ?? 5060)
+        let scope = host.zone.map { OperatingSystem.interfaceIndex(of: $0) } ?? 0
+        if let zone = host.zone, scope == 0 {
+          throw CommandError(
+            .configuration,
+            "--\(Flags.listen.name) [\(host.host)%\(printable(zone))]: this host has no such interface")
+        }
+        return SocketAddress(
+          ip: try address(host, Flags.listen), port: host.port ?? 5060, scope: scope)
       }
     }
     http = mistakes.keep(nil) {

@@ -59,7 +59,8 @@ struct RunConfiguration: Sendable {
     notes.keep(()) { try RunConfiguration.refuseWhatIsNotThereYet(settings) }
     listen = notes.each(settings.all(Flags.listen)) { setting in
       let (hasTransport, rest) = try setting.transportAndRest()
-      guard hasTransport, let address = HostPort(rest), address.port != nil else { throw setting.illegal }
+      guard hasTransport, let address = HostPort(rest, allowingZone: true), address.port != nil
+      else { throw setting.illegal }
       return address
     }
     advertise = notes.each(settings.all(Flags.advertise)) { setting in

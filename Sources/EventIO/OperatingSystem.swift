@@ -49,6 +49,12 @@ public enum OperatingSystem {
     return found.prefix(Int(max(0, count))).map(\.ip)
   }
 
+  /// The index of an interface, by its name or as a number; 0 when there is none.
+  public static func interfaceIndex(of zone: String) -> UInt32 {
+    let index = unsafe if_nametoindex(zone)
+    return index != 0 ? index : UInt32(zone) ?? 0
+  }
+
   /// A write to a peer that has gone must be an error where it happens, not the end of the process.
   public static func ignoreBrokenPipes() {
     signal(SIGPIPE, SIG_IGN)

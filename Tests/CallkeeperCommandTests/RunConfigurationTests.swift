@@ -109,6 +109,20 @@ struct RunConfigurationTests {
     #expect(found?.host == row.host && found?.port == row.port)
   }
 
+  @Test("A link-local listener may name its interface, which must be there; nothing else may (RFC 4007 §11)")
+  func zones() throws {
+    let run = try configuration(["--listen", "udp:[fe80::1%lo]:0"])
+    #expect(run.listen.first?.host == "fe80::1" && run.listen.first?.zone == "lo")
+    #expect(try Preparation(run).listen.first?.scope ?? 0 > 0)
+    let unknown = try configuration(["--listen", "udp:[fe80::1%nowhere]:0"])
+    let error = #expect(throws: CommandError.self) { _ = try Preparation(unknown) }
+    #expect(error?.status == .configuration && error?.description.contains("%nowhere") == true)
+    for text in ["udp:[2001:db8::1%lo]:0", "udp:[fe80::1%]:0", "udp:[fe80::1%0123456789abcdef]:0"] {
+      #expect(throws: CommandError.self) { _ = try configuration(["--listen", text]) }
+    }
+    #expect(throws: CommandError.self) { _ = try configuration(["--alias", "[fe80::1%lo]"]) }
+  }
+
   @Test("A next hop gets lr, port 5060, and its addresses once (B68)")
   func nextHop() throws {
     let run = try configuration(["--next-hop", "sip:edge.example.com"])
