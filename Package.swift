@@ -3,7 +3,7 @@ import PackageDescription
 
 /// Settings of every Swift target: Swift 6 language mode comes with the tools version.
 ///
-/// `CALLKEEPER_WARNINGS=error` turns warnings into errors; `Scripts/test` and CI set it, a plain
+/// `CALLKEEPER_WARNINGS=error` turns warnings into errors; `Scripts/test` sets it, a plain
 /// build does not, so that a newer compiler's new warning never stops a user.
 let settings: [SwiftSetting] =
   [

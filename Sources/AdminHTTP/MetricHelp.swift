@@ -2,6 +2,7 @@ import ProxyCore
 
 /// What each number means, in the words `/metrics` gives to people. A new counter gets its line here.
 extension Counter {
+  /// One sentence for `# HELP`.
   var help: String {
     switch self {
     case .requestsReceived: "SIP requests received, retransmissions included."
@@ -69,6 +70,7 @@ extension Counter {
 }
 
 extension Gauge {
+  /// One sentence for `# HELP`.
   var help: String {
     switch self {
     case .dialogsEarly: "Dialogs that are being set up."

@@ -74,11 +74,14 @@ private func labelValue(_ value: String) -> String {
 
 /// The series a counter is shown as.
 struct Metric: Equatable {
+  /// What tells a series from others of its name.
   struct Label: Equatable {
+    /// The name.
     var name: String
     var value: String
   }
   var name: String
+  /// The label; nil for a series that is alone.
   var label: Label?
 }
 

@@ -8,12 +8,17 @@ import Timekeeping
 struct DialogRecord: TimedRecord {
   /// `low` hashes the whole key, `high` the Call-ID alone.
   var hash: Hash128
+  /// Call-ID, tags and Contacts: a ``DialogText``.
   var text: Blob
+  /// Its place in the wheel.
   var links = WheelLinks.unlinked
+  /// Tells this dialog from those that had its slot before.
   var generation: UInt32 = 0
   /// When the record is due, rounded up so that it never goes early (A88); `never` for no expiry.
   var expiresAt: UInt32
+  /// When the record was made.
   var createdAt: UInt32
+  /// When the 2xx came; 0 for an early dialog.
   var confirmedAt: UInt32 = 0
   /// The session interval in seconds, as the 2xx said.
   var interval: UInt32 = 0
@@ -21,24 +26,35 @@ struct DialogRecord: TimedRecord {
   var sibling: UInt32 = Self.none
   /// Highest CSeq numbers seen from either side; nothing is refused because of them (F21).
   var callerCSeq: UInt32 = 0
+  /// The callee's, likewise.
   var calleeCSeq: UInt32 = 0
   /// The INVITE of either side whose 2xx was the last to be applied (A76).
   var callerInviteApplied: UInt32 = 0
+  /// The callee's, likewise.
   var calleeInviteApplied: UInt32 = 0
   /// INVITE and UPDATE transactions of this dialog that are still open (A89).
   var openRefreshes: UInt32 = 0
+  /// Early, or confirmed with or without a session timer.
   var standing: Standing
+  /// Who refreshes, as a ``DialogSide``; `noRefresher` when the 2xx did not say.
   var refresher: UInt8 = Self.noRefresher
+  /// The user's number for the transport on the caller's side.
   var callerTransport: UInt8 = 0
+  /// The user's number for the transport on the callee's side.
   var calleeTransport: UInt8 = 0
+  /// What is either so or not.
   var flags: Flags = []
   /// The last four session-timer decisions, newest first.
   var decisions = Decisions()
 
+  /// As `expiresAt`: the record is never due.
   static let never = UInt32.max
+  /// As `sibling`: the chain ends here.
   static let none = UInt32.max
+  /// As `refresher`: nobody, or nobody knows.
   static let noRefresher = UInt8.max
 
+  /// Facts of one bit each.
   struct Flags: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
     /// Made by a refresh, not by a first INVITE.
@@ -53,12 +69,14 @@ struct DialogRecord: TimedRecord {
     static let calleeInviteSeen = Flags(rawValue: 16)
   }
 
+  /// The last four decisions; a new one pushes the oldest out.
   struct Decisions: BitwiseCopyable {
     var newest = SessionTimerDecision.none
     var second = SessionTimerDecision.none
     var third = SessionTimerDecision.none
     var oldest = SessionTimerDecision.none
 
+    /// Adds the newest.
     mutating func push(_ decision: SessionTimerDecision) {
       oldest = third
       third = second
@@ -96,6 +114,7 @@ struct DialogRecord: TimedRecord {
 
 /// Between instants and the whole seconds that records hold.
 struct DialogClock {
+  /// When the table was made: second 0.
   let start: MonotonicInstant
 
   /// Seconds from the start to `instant`, rounded down, for display.
@@ -121,6 +140,7 @@ struct DialogClock {
     start + relative.duration(since: .origin)
   }
 
+  /// The instant of a whole second, on the relative clock.
   static func instant(ofSecond second: UInt32) -> MonotonicInstant {
     if second == DialogRecord.never { return .distantFuture }
     return MonotonicInstant(nanoseconds: UInt64(second) * 1_000_000_000)

@@ -5,19 +5,31 @@ import SIPSyntax
 ///
 /// Values longer than 65,535 bytes cannot be recorded; the parser's limits (E42) are far below.
 struct DialogText {
+  /// Bytes of the Call-ID.
   var callIDCount = 0
+  /// Bytes of the caller's tag.
   var callerTagCount = 0
+  /// Bytes of the callee's tag.
   var calleeTagCount = 0
+  /// Bytes of the caller's Contact URI; 0 when none is kept.
   var callerContactCount = 0
+  /// Bytes of the callee's Contact URI; 0 when none is kept.
   var calleeContactCount = 0
 
+  /// Bytes of the five lengths.
   static let headerBytes = 10
 
+  /// Where the Call-ID begins.
   var callIDStart: Int { Self.headerBytes }
+  /// Where the caller's tag begins.
   var callerTagStart: Int { callIDStart + callIDCount }
+  /// Where the callee's tag begins.
   var calleeTagStart: Int { callerTagStart + callerTagCount }
+  /// Where the caller's Contact URI begins.
   var callerContactStart: Int { calleeTagStart + calleeTagCount }
+  /// Where the callee's Contact URI begins.
   var calleeContactStart: Int { callerContactStart + callerContactCount }
+  /// Bytes of the whole text.
   var byteCount: Int { calleeContactStart + calleeContactCount }
 
   /// Lengths for a new dialog; nil when part of its key is too long. A Contact too long is left out.
@@ -39,6 +51,7 @@ struct DialogText {
     calleeContactCount = Self.length(4, bytes)
   }
 
+  /// Bytes to keep of a Contact URI: all, or none of one too long.
   static func contactCount(_ range: ByteRange) -> Int {
     range.count <= Int(UInt16.max) ? range.count : 0
   }

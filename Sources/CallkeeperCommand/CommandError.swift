@@ -22,10 +22,12 @@ enum ExitStatus: Int32 {
 
 /// The end of a command before its time: one line for people and an exit status.
 struct CommandError: Error, CustomStringConvertible, Equatable {
+  /// What the process ends with.
   let status: ExitStatus
   /// One line, without the program's name in front.
   let description: String
 
+  /// An end with a line that is ready to be shown.
   init(_ status: ExitStatus, _ description: String) {
     self.status = status
     self.description = description

@@ -1,5 +1,6 @@
 /// The settings of a file: `name = value`, one a line.
 struct ConfigurationFile {
+  /// What was found, by name.
   private(set) var settings: [String: [Setting]] = [:]
 
   /// Reads the text of a file; what is wrong in it is noted with its line.

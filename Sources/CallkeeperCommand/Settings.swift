@@ -11,8 +11,11 @@ struct Setting: Equatable, Sendable {
     case defaults
   }
 
+  /// Whose value it is.
   let flag: FlagDefinition
+  /// The text, not yet read.
   let value: String
+  /// Who gave it.
   let origin: Origin
 
   /// The setting as an error message begins: flag, value, and who gave it unless it was the command line.

@@ -5,9 +5,12 @@ import Logging
 
 /// How much is logged and in which form.
 struct LogOptions: Equatable, Sendable {
+  /// Form of a line.
   enum Format: String, CaseIterable, Sendable { case text, logfmt, json }
 
+  /// Least severe level that is written.
   var level: Logger.Level = .info
+  /// Form of the lines.
   var format: Format = .text
 
   /// The defaults.

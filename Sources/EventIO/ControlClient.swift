@@ -49,9 +49,12 @@ private func patience(_ errorNumber: Int32) -> Int32 {
 
 /// Status and body of an HTTP/1.0 or 1.1 answer that ends with the connection.
 struct HTTPAnswer {
+  /// The status code.
   let status: Int
+  /// What follows the header section.
   let body: [UInt8]
 
+  /// Takes a whole answer apart; nil when it is none.
   init?(_ bytes: [UInt8]) {
     let blank: [UInt8] = [13, 10, 13, 10]
     guard bytes.starts(with: "HTTP/1.".utf8), bytes.count > 12,
