@@ -29,8 +29,10 @@ public struct AdminResponse: Sendable, Equatable {
   }
 
   /// An answer in JSON.
-  static func json(status: Int = 200, _ write: (inout JSONWriter) -> Void) -> AdminResponse {
-    var writer = JSONWriter()
+  static func json(
+    status: Int = 200, capacity: Int = 0, _ write: (inout JSONWriter) -> Void
+  ) -> AdminResponse {
+    var writer = JSONWriter(capacity: capacity)
     writer.object(write)
     writer.endLine()
     return AdminResponse(status: status, contentType: "application/json", body: writer.bytes)

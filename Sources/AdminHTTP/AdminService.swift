@@ -106,7 +106,8 @@ public enum AdminService {
     }
     guard let cursor = cursor(of: request) else { return badCursor }
     let page = source.dialogs(from: cursor, limit: Int(limit), at: facts.now)
-    return .json { json in
+    // About what a dialog takes, so that a long page is not copied each time it outgrows its memory.
+    return .json(capacity: page.dialogs.count * 320) { json in
       json.array("dialogs") { json in
         for dialog in page.dialogs {
           json.object { $0.dialog(dialog, facts) }

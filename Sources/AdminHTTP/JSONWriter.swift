@@ -7,8 +7,8 @@ public struct JSONWriter {
   public private(set) var bytes: [UInt8] = []
   private var needsComma = false
 
-  /// An empty document.
-  public init() {}
+  /// An empty document; memory for `capacity` bytes is taken at once.
+  public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
   /// Writes an object whose fields `content` writes.
   public mutating func object(_ content: (inout JSONWriter) -> Void) {
@@ -28,11 +28,21 @@ public struct JSONWriter {
   }
 
   /// Writes a field with text.
-  public mutating func field(_ name: String, _ value: String) { field(name, Array(value.utf8)) }
+  public mutating func field(_ name: String, _ value: String) {
+    key(name)
+    if value.utf8.allSatisfy(isPlain) {
+      literal("\"")
+      literal(value)
+      literal("\"")
+    } else {
+      quote(Array(value.utf8))
+    }
+    needsComma = true
+  }
 
   /// Writes a field with text, or null.
   public mutating func field(_ name: String, _ value: String?) {
-    field(name, value.map { Array($0.utf8) })
+    if let value { field(name, value) } else { field(name, nil as [UInt8]?) }
   }
 
   /// Writes a field with bytes from the network as text, or null.
@@ -45,7 +55,7 @@ public struct JSONWriter {
   /// Writes a field with a whole number, or null.
   public mutating func field(_ name: String, _ value: (some BinaryInteger)?) {
     key(name)
-    literal(value.map { String($0) } ?? "null")
+    if let value { decimal(value) } else { literal("null") }
     needsComma = true
   }
 
@@ -83,6 +93,17 @@ public struct JSONWriter {
     needsComma = false
   }
 
+  /// Writes digits in place: a page has thousands of small numbers.
+  private mutating func decimal(_ value: some BinaryInteger) {
+    guard let number = UInt32(exactly: value) else { return literal(String(value)) }
+    var divisor: UInt32 = 1
+    while number / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
+      divisor /= 10
+    }
+  }
+
   private mutating func literal(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
   private mutating func quote(_ value: [UInt8]) {
@@ -92,10 +113,15 @@ public struct JSONWriter {
   }
 }
 
+/// Whether a byte stands for itself in a JSON string.
+private func isPlain(_ byte: UInt8) -> Bool {
+  byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+}
+
 /// Appends `value` as the inside of a JSON string.
 func appendEscaped(_ value: [UInt8], to bytes: inout [UInt8]) {
   // Nearly every value is plain: a page of a thousand dialogs must not hold up the loop.
-  if value.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+  if value.allSatisfy(isPlain) {
     bytes.append(contentsOf: value)
     return
   }

@@ -76,7 +76,10 @@ extension AdminResponse {
     head += "Content-Length: \(body.count)\r\nCache-Control: no-store\r\nConnection: close\r\n"
     // RFC 9110 §15.5.6.
     if status == 405 { head += "Allow: GET, HEAD\r\n" }
-    var bytes = Array((head + "\r\n").utf8)
+    head += "\r\n"
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(head.utf8.count + body.count)
+    bytes += head.utf8
     if !isForHEAD { bytes += body }
     return bytes
   }

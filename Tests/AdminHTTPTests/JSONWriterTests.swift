@@ -19,6 +19,15 @@ struct JSONWriterTests {
     ([0xF5], #""\u00f5""#),
   ]
 
+  @Test(
+    "Whole numbers are written in decimal, whatever their size",
+    arguments: [0, 7, 10, 99, 100, 1_000_000_000, 4_294_967_295, 4_294_967_296, -1, .max, .min] as [Int64])
+  func numbers(_ number: Int64) {
+    var json = JSONWriter()
+    json.object { $0.field("n", number) }
+    #expect(String(decoding: json.bytes, as: UTF8.self) == "{\"n\":\(number)}")
+  }
+
   @Test("Any bytes become valid JSON text", arguments: texts)
   func escapes(_ row: (bytes: [UInt8], json: String)) {
     var writer = JSONWriter()
