@@ -137,10 +137,9 @@ extension ProxyEngine {
     var vias = ListCursor(.via, in: message)
     _ = vias.next(message, bytes)
     guard let next = vias.next(message, bytes) else { return false }
+    guard let ip = readSentByAddress(bytes, next.value), ip.isBroadcast || ip.isMulticast || ip.isUnspecified
+    else { return true }
     // Behind a `received` the host is only what the client wrote; answers go to what was observed.
-    guard let via = parseVia(bytes, next.value), via.received == nil, let ip = via.hostAddress else {
-      return true
-    }
-    return !(ip.isBroadcast || ip.isMulticast || ip.isUnspecified)
+    return parseVia(bytes, next.value)?.received != nil
   }
 }

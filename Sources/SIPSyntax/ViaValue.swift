@@ -59,11 +59,24 @@ public func parseVia(_ bytes: Span<UInt8>, _ range: ByteRange) -> ViaValue? {
   return via
 }
 
+/// The address a Via value names in its sent-by; nil for a name, or when it is malformed. Reads no parameters.
+public func readSentByAddress(_ bytes: Span<UInt8>, _ range: ByteRange) -> IPAddress? {
+  var scanner = FieldScanner(bytes, range)
+  var via = ViaValue()
+  return via.scanHop(bytes, &scanner) ? via.hostAddress : nil
+}
+
 extension ViaValue {
   /// Reads one value up to a comma or the end; false when malformed, with all that was read kept.
   mutating func scan(_ bytes: Span<UInt8>, _ scanner: inout FieldScanner) -> Bool {
     scanner.skipSpace(bytes)
     let start = scanner.position
+    return scanHop(bytes, &scanner) && scanParameters(bytes, &scanner, start)
+  }
+
+  /// Reads sent-protocol and sent-by, which stand in front of the parameters.
+  fileprivate mutating func scanHop(_ bytes: Span<UInt8>, _ scanner: inout FieldScanner) -> Bool {
+    scanner.skipSpace(bytes)
     // sent-protocol, with blanks around the slashes (E33)
     guard !scanner.token(bytes).isEmpty, scanner.separator(bytes, UInt8(ascii: "/")),
       !scanner.token(bytes).isEmpty, scanner.separator(bytes, UInt8(ascii: "/"))
@@ -71,8 +84,7 @@ extension ViaValue {
     transport = scanner.token(bytes)
     guard !transport.isEmpty, scanner.peek(bytes).isLinearSpace else { return false }
     scanner.skipSpace(bytes)
-    guard scanSentBy(bytes, &scanner) else { return false }
-    return scanParameters(bytes, &scanner, start)
+    return scanSentBy(bytes, &scanner)
   }
 
   private mutating func scanSentBy(_ bytes: Span<UInt8>, _ scanner: inout FieldScanner) -> Bool {
