@@ -30,7 +30,7 @@ extension ProxyEngine {
     }
     bench.edits.removeAll()
     var refresh: RefreshDecision?
-    if message.method == .invite || message.method == .update {  // A1
+    if message.method.isSessionRefresh {  // A1, A39
       let decision = decideRefresh(message, bytes, arrival)
       if case .reject(let minSE, _) = decision.verdict {
         remember(refused: decision, message, bytes)

@@ -27,9 +27,7 @@ extension ProxyEngine {
   func decideRefresh(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival
   ) -> RefreshDecision {
-    let request = SessionRefreshRequest(
-      supportsTimer: containsOption(.timer, in: .supported, message, bytes),
-      sessionExpires: readSessionExpires(message, bytes), minSE: readMinSE(message, bytes))
+    let request = SessionRefreshRequest(message, bytes)
     let verdict = configuration.sessionTimers.decision(for: request)
     let remembered = verdict.remembered(
       about: request, isUpdate: message.method == .update, fromCaller: true,

@@ -19,7 +19,7 @@ extension ProxyEngine {
     edits.text.append(";refresher=uac\r\n")
     edits.end()
     counters.add(to: .sessionExpiresInsertedInResponse)
-    guard !containsOption(.timer, in: .require, message, bytes) else { return }
+    guard decision.requireTimer, !containsOption(.timer, in: .require, message, bytes) else { return }
     counters.add(to: .requireTimerAdded)
     if let row = message.first(.require), !message[field: row].value.isEmpty {
       edits.begin(insertingAt: message[field: row].value.upperBound)
