@@ -20,7 +20,7 @@ extension Counter {
     case .cancelsSent: "CANCEL requests the proxy sent."
     case .acksSent: "ACK requests the proxy sent for responses that are not 2xx."
     case .answered200, .answered400, .answered403, .answered404, .answered408, .answered416, .answered420,
-      .answered422, .answered430, .answered481, .answered482, .answered483, .answered500, .answered501,
+      .answered422, .answered430, .answered482, .answered483, .answered500, .answered501,
       .answered503, .answered505, .answeredOther:
       "Final responses the proxy gave itself, by status."
     case .droppedUnrecognisable, .droppedMalformedResponse, .droppedMalformedAck, .droppedUnanswerable,

@@ -12,7 +12,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case requestRetransmissionsSent, finalRetransmissionsSent, tryingSent, cancelsSent, acksSent
   // What the proxy answered itself.
   case answered200, answered400, answered403, answered404, answered408, answered416, answered420
-  case answered422, answered430, answered481, answered482, answered483, answered500, answered501
+  case answered422, answered430, answered482, answered483, answered500, answered501
   case answered503, answered505, answeredOther
   // What was dropped, and why.
   case droppedUnrecognisable, droppedMalformedResponse, droppedMalformedAck, droppedUnanswerable

@@ -46,7 +46,6 @@ struct ProxyEngine: ~Copyable {
   var isDraining = false
   /// Server transactions without a final response.
   var openServers = 0
-  let start: MonotonicInstant
 
   init(configuration: ProxyConfiguration, environment: ProxyEnvironment, startingAt now: MonotonicInstant) {
     self.configuration = configuration
@@ -66,12 +65,6 @@ struct ProxyEngine: ~Copyable {
     dialogs = DialogTable(
       pages: environment.pages, key: environment.processKey, start: now, limit: configuration.maxDialogs,
       untimedLifetime: configuration.untimedLifetime, maxSession: configuration.maxSession)
-    start = now
-  }
-
-  /// Whole seconds since the engine started, for remembered decisions.
-  func second(at now: MonotonicInstant) -> UInt32 {
-    UInt32(clamping: max(0, now.duration(since: start).wholeSeconds))
   }
 
   /// Publishes gauges and the dialog table's own counts after an event; some twenty stores.

@@ -24,7 +24,6 @@ struct ServerTransactionTable: ~Copyable {
   var count: Int { slab.count }
   var mappedBytes: Int { slab.mappedBytes + index.mappedBytes }
   var nextWakeUp: MonotonicInstant? { wheel.nextWakeUp }
-  var hasBacklog: Bool { wheel.hasBacklog }
 
   /// The transaction a request belongs to (C49, C54): same key and, unless the request is a CANCEL
   /// looking for its INVITE, the same method.
@@ -101,7 +100,6 @@ struct ClientTransactionTable: ~Copyable {
   var count: Int { slab.count }
   var mappedBytes: Int { slab.mappedBytes }
   var nextWakeUp: MonotonicInstant? { wheel.nextWakeUp }
-  var hasBacklog: Bool { wheel.hasBacklog }
 
   /// Adds a transaction and arms its timers; nil when there is no memory.
   mutating func insert(_ record: ClientTransactionRecord) -> SlabID? {

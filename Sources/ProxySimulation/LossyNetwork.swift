@@ -13,10 +13,6 @@ public struct NetworkProfile: Sendable {
   public var delay: ClosedRange<Int>
   /// Milliseconds the long way takes; below the 5 s of Timer T4.
   public var strayDelay: ClosedRange<Int>
-
-  /// A network on which nothing goes wrong.
-  public static let perfect = NetworkProfile(
-    loss: 0, duplication: 0, straying: 0, delay: 5...5, strayDelay: 5...5)
 }
 
 /// Decides for each datagram whether, when and how often it arrives; the seed alone makes the decisions.

@@ -73,8 +73,6 @@ public struct SIPMessage: ~Copyable, Sendable {
   public internal(set) var headersEnd = 0
   /// The body: cut at Content-Length (D28), or to the end of the datagram without one (D30).
   public internal(set) var body = ByteRange.none
-  /// Whether there is a Content-Length row.
-  public var hasContentLength: Bool { chains.count(.contentLength) > 0 }
   /// End of the body: bytes from here on are not part of the message.
   public var messageEnd: Int { body.upperBound }
   /// The topmost Via value. After `.malformed` check `hasTopVia`.
