@@ -15,6 +15,9 @@ public struct Send: BitwiseCopyable, Sendable {
   /// For a request of a client transaction: what to report when the system refuses to send it. Nil for
   /// responses and for what is sent without a transaction; their failure is only counted (B94).
   public var ticket: SendTicket?
+  /// Where the domain that led to the next hop stands in ``Outbox/bytes``, for a TLS connection's server name
+  /// and the identity that its certificate must prove (G29, G33); empty when none is known.
+  public var peer = ByteRange.none
 }
 
 /// All effects of one event: the caller lends it, sends what it holds, and clears it for the next.

@@ -26,7 +26,8 @@ public struct Proxy: ~Copyable {
     counters = engine.counters
   }
 
-  /// Takes one datagram and appends to `outbox` what must be sent because of it.
+  /// Takes one datagram, or one message that was framed on a stream, and appends to `outbox` what must be sent
+  /// because of it.
   ///
   /// Never throws and never traps, whatever the octets: a bad request gets the right SIP error, everything
   /// else that is not forwarded is counted.
@@ -34,7 +35,7 @@ public struct Proxy: ~Copyable {
     _ datagram: Span<UInt8>, over flow: Flow, at now: MonotonicInstant, into outbox: inout Outbox
   ) {
     let arrival = Arrival(flow: flow, now: now)
-    switch message.parse(datagram) {
+    switch message.parse(datagram, datagram: !engine.own.transport(of: flow.listener).isReliable) {
     case .wellFormed:
       if message.isRequest {
         engine.receiveRequest(message, datagram, arrival, &bench, into: &outbox)
@@ -68,6 +69,14 @@ public struct Proxy: ~Copyable {
   ) {
     engine.sendFailed(ticket, now, &bench, into: &outbox)
     engine.publish()
+  }
+
+  /// Tells that a connection was accepted, or one of ours established; `flow` is what messages on it arrive over.
+  public mutating func connectionOpened(_ flow: Flow) { engine.connections.open(flow.connection) }
+
+  /// Tells that a connection is gone; flow tokens that name it lead nowhere from now on (430).
+  public mutating func connectionClosed(_ connection: ConnectionID) {
+    engine.connections.close(connection)
   }
 
   /// When ``advance(to:into:)`` has something to do next; nil when nothing is pending.

@@ -42,6 +42,7 @@ struct ProxyEngine: ~Copyable {
   var arena: ByteArena
   var dialogs: DialogTable
   var refusals = RefusalLog()
+  var connections = OpenConnections()
 
   var isDraining = false
   /// Server transactions without a final response.
