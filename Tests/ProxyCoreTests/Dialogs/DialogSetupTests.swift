@@ -1,6 +1,7 @@
 import CallState
 import ProxyCore
 import ProxySimulation
+import SIPSyntax
 import Testing
 import Timekeeping
 
