@@ -41,6 +41,7 @@ let package = Package(
     pure("SessionTimers", ["SIPSyntax"]),
     pure("SIPTransactions", ["Timekeeping"]),
     pure("CallState", ["PagedStorage", "SessionTimers", "SIPSyntax", "Timekeeping"]),
+    pure("ServerLocation", ["PagedStorage", "SIPSyntax", "Timekeeping"]),
     pure(
       "ProxyCore",
       ["CallState", "PagedStorage", "SessionTimers", "SIPSyntax", "SIPTransactions", "Timekeeping"]),
@@ -77,6 +78,7 @@ let package = Package(
     tests("SessionTimers", ["SessionTimers", "SIPSyntax"]),
     tests("SIPTransactions", ["SIPTransactions", "Timekeeping"]),
     tests("CallState", ["CallState", "PagedStorage", "SessionTimers", "SIPSyntax", "Timekeeping"]),
+    tests("ServerLocation", ["PagedStorage", "ServerLocation", "SIPSyntax", "Timekeeping"]),
     tests("ProxyCore", ["ProxyCore", "ProxySimulation", "CallState", "SIPSyntax", "Timekeeping"]),
     tests(
       "AdminHTTP",
