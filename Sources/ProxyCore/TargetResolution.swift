@@ -17,10 +17,7 @@ extension ProxyEngine {
   mutating func resolveTarget(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
   ) -> Result<ForwardingTarget, RoutingRefusal> {
-    if let token = plan.token, let flow = token.flow, !isFromClient(message, bytes, token) {
-      guard own.hasListener(flow.listener) else { return .failure(RoutingRefusal(answer: .flowFailed)) }
-      return reach(flow.remote, .udp, arrival, preferring: flow.listener, pushesNextHop: false)
-    }
+    if let target = flowTarget(message, bytes, arrival, plan) { return target }
     if pushesNextHop(message, bytes, arrival, plan), let first = configuration.nextHop?.addresses.first {
       return reach(first, .udp, arrival, preferring: arrival.flow.listener, pushesNextHop: true)
     }
@@ -67,7 +64,7 @@ extension ProxyEngine {
   }
 
   /// The flow from a listener to a peer; a wildcard listener asks which local address leads there.
-  private mutating func flow(
+  mutating func flow(
     to address: SocketAddress, from listener: UInt16, at now: MonotonicInstant
   ) -> Flow? {
     let any = address.ip.family == .v4 ? IPAddress(v4: 0) : IPAddress(v6High: 0, v6Low: 0)
@@ -75,13 +72,5 @@ extension ProxyEngine {
     guard let local = sources.local(toward: address.ip, at: now) else { return nil }
     own.learn(local)
     return Flow(listener: listener, remote: address, local: local)
-  }
-
-  /// Whether the client at the other end of a token's flow sent the request itself. Its From tag tells, for its
-  /// address may have changed.
-  private func isFromClient(
-    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ token: RouteToken
-  ) -> Bool {
-    tokens.clientHash(message.from.tag, in: bytes) == token.client
   }
 }

@@ -136,22 +136,40 @@ public final class ProxyDriver {
       startingAt: MonotonicInstant(nanoseconds: 1_000_000_000))
   }
 
-  /// Delivers a datagram and returns what the proxy sends because of it, in order.
+  /// Delivers a datagram, or one message of a stream's connection, and returns what the proxy sends because of it,
+  /// in order.
   @discardableResult
-  public func deliver(_ bytes: [UInt8], from source: String, listener: UInt16 = 0) -> [SentMessage] {
-    guard let remote = SocketAddress(source) else { preconditionFailure("no address: \(source)") }
-    let local = remote.ip.family == .v4 ? IPAddress("192.0.2.10") : IPAddress("2001:db8::10")
-    guard let local else { return [] }
-    let index = remote.ip.family == .v6 && listener == 0 ? 1 : listener
-    proxy.receive(
-      bytes.span, over: Flow(listener: index, remote: remote, local: local), at: now, into: &outbox)
+  public func deliver(
+    _ bytes: [UInt8], from source: String, listener: UInt16 = 0, connection: ConnectionID = .none
+  ) -> [SentMessage] {
+    guard let flow = flow(from: source, listener: listener, connection: connection) else { return [] }
+    proxy.receive(bytes.span, over: flow, at: now, into: &outbox)
     return drain()
   }
 
   /// Delivers a message written with line feeds; they become CR LF. A missing empty line is added.
   @discardableResult
-  public func deliver(_ text: String, from source: String, listener: UInt16 = 0) -> [SentMessage] {
-    deliver(Self.wire(text), from: source, listener: listener)
+  public func deliver(
+    _ text: String, from source: String, listener: UInt16 = 0, connection: ConnectionID = .none
+  ) -> [SentMessage] {
+    deliver(Self.wire(text), from: source, listener: listener, connection: connection)
+  }
+
+  /// Tells the proxy that a connection with a peer is there, as the edge does before its first message.
+  public func connectionOpened(_ connection: ConnectionID, from source: String, listener: UInt16) {
+    guard let flow = flow(from: source, listener: listener, connection: connection) else { return }
+    proxy.connectionOpened(flow)
+  }
+
+  /// Tells the proxy that a connection is gone.
+  public func connectionClosed(_ connection: ConnectionID) { proxy.connectionClosed(connection) }
+
+  /// What a message from a peer arrives over. Listener 0 stands for listener 1 when the peer has an IPv6 address.
+  private func flow(from source: String, listener: UInt16, connection: ConnectionID) -> Flow? {
+    guard let remote = SocketAddress(source) else { preconditionFailure("no address: \(source)") }
+    let local = remote.ip.family == .v4 ? IPAddress("192.0.2.10") : IPAddress("2001:db8::10")
+    let index = remote.ip.family == .v6 && listener == 0 ? 1 : listener
+    return local.map { Flow(listener: index, remote: remote, local: $0, connection: connection) }
   }
 
   /// Octets of a message written with line feeds in the header section and an optional body.
