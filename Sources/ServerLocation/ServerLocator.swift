@@ -1,0 +1,202 @@
+// RFC 3263 section 4 without a socket: what to ask the DNS, and what its answers mean for a request (D48-D54, D57).
+
+public import PagedStorage
+import SIPSyntax
+public import Timekeeping
+
+/// Finds the servers behind host names, from a cache of DNS answers and by questions that the caller passes on.
+///
+/// Every question handed out gets exactly one ``answered(_:with:at:asking:settled:)``. The work of a call is bounded,
+/// whatever zones hold: what does not fit is left to ``advance(to:settled:asking:)``.
+public struct ServerLocator: Sendable {
+  private let supported: SupportedTransports
+  private let limits: LocatorLimits
+  private var cache: AnswerCache
+  private var lookups = PendingLookups()
+  private var random: SelectionGenerator
+  private var serial: UInt64 = 0
+  private var nextSweep: MonotonicInstant?
+  private var lastInstant = MonotonicInstant.origin
+
+  /// Destinations that settled at `lastSettling`, and when their lookups began.
+  private var justSettled: [Destination: MonotonicInstant] = [:]
+  private var lastSettling = MonotonicInstant.origin
+
+  /// Locations that wait.
+  public private(set) var pendingCount = 0
+  /// Questions that are being asked.
+  public var openQuestionCount: Int { cache.openCount }
+  /// Answers kept, and questions that are being asked.
+  public var cachedCount: Int { cache.count }
+
+  /// An empty locator for the transports that can be spoken; the key decides how load spreads over equal servers.
+  public init(key: HashKey, supported: SupportedTransports, limits: LocatorLimits = LocatorLimits()) {
+    self.supported = supported
+    self.limits = limits
+    cache = AnswerCache(limits: limits)
+    random = SelectionGenerator(key: key)
+  }
+
+  /// The servers of a destination, from the cache at once, or the promise of them.
+  ///
+  /// Each call draws the order of equal servers anew. `settled` names a location that was reported as settled: what
+  /// arrived for it serves this request even if its time to live is over, and the result is never `pending`. It may
+  /// be left out in the very instant of the report. Costs one look into the cache for each host and service.
+  public mutating func locate(
+    _ destination: Destination, settled: LocationID? = nil, at now: MonotonicInstant,
+    asking questions: inout [DNSQuestion]
+  ) -> LocationResult {
+    lastInstant = now
+    let settledStart = settled?.start ?? (now == lastSettling ? justSettled[destination] : nil)
+    if let start = settledStart { return concluded(destination, at: now, arrivedSince: start) }
+    if let reference = lookups.reference(for: destination), let lookup = lookups[reference] {
+      if lookup.isSettled { return concluded(destination, at: now, arrivedSince: lookup.start) }
+      return wait(for: reference, at: lookup.start)
+    }
+    var search = LocationSearch(destination, supported: supported, at: now, arrivedSince: nil, isFinal: false)
+    switch search.run(over: &cache, using: &random) {
+    case .targets(let targets): return .targets(targets)
+    case .failed(let failure): return .failed(failure)
+    case .missing(let missing):
+      guard pendingCount < limits.pendingLocations else { return .failed(.busy) }
+      let reference = lookups.begin(destination, at: now)
+      guard ask(missing, for: reference, at: now, asking: &questions) else {
+        lookups.end(reference)
+        return .failed(.busy)
+      }
+      if nextSweep == nil { nextSweep = now + LocatorLimits.sweepInterval }
+      return wait(for: reference, at: now)
+    }
+  }
+
+  /// Takes what the DNS said to a question; appends further questions and the locations that are settled now.
+  ///
+  /// An answer to what was not asked is ignored. The next ``locate(_:settled:at:asking:)`` of a settled location
+  /// answers at once.
+  public mutating func answered(
+    _ question: DNSQuestion, with answer: DNSAnswer, at now: MonotonicInstant,
+    asking questions: inout [DNSQuestion], settled: inout [LocationID]
+  ) {
+    lastInstant = now
+    let digest = CachedAnswer(answer, to: question.type, supported: supported)
+    let expiry = now + .seconds(Int64(timeToLive(of: answer, digest: digest)))
+    guard let (place, waiters) = cache.close(question, with: digest, until: expiry, at: now) else { return }
+    for waiter in waiters where lookups[waiter] != nil {
+      lookups[waiter]?.awaited.removeAll { $0 == place }
+      lookups.makeReady(waiter)
+    }
+    proceed(at: now, asking: &questions, settled: &settled)
+  }
+
+  /// Settles locations whose time is over with what is known, goes on with what earlier calls left, and forgets
+  /// expired answers: a bounded number of each.
+  public mutating func advance(
+    to now: MonotonicInstant, asking questions: inout [DNSQuestion], settled: inout [LocationID]
+  ) {
+    lastInstant = now
+    lookups.expire(after: limits.timeLimit, at: now, atMost: LocatorLimits.stepsAtOnce)
+    proceed(at: now, asking: &questions, settled: &settled)
+    if let due = nextSweep, due <= now {
+      cache.sweep(at: now)
+      nextSweep = cache.count == 0 ? nil : now + LocatorLimits.sweepInterval
+    }
+  }
+
+  /// When ``advance(to:asking:settled:)`` has something to do; nil when nothing waits and nothing is kept.
+  public var nextDeadline: MonotonicInstant? {
+    if lookups.hasReady { return lastInstant }
+    let timeLimit = lookups.oldestStart.map { $0 + limits.timeLimit }
+    return [timeLimit, nextSweep].compactMap(\.self).min()
+  }
+
+  /// The final word on a destination: what is not known by now counts as failed.
+  private mutating func concluded(
+    _ destination: Destination, at now: MonotonicInstant, arrivedSince start: MonotonicInstant
+  ) -> LocationResult {
+    var search = LocationSearch(
+      destination, supported: supported, at: now, arrivedSince: start, isFinal: true)
+    return switch search.run(over: &cache, using: &random) {
+    case .targets(let targets): .targets(targets)
+    case .failed(let failure): .failed(failure)
+    case .missing: .failed(.busy)
+    }
+  }
+
+  private mutating func wait(for reference: LookupReference, at start: MonotonicInstant) -> LocationResult {
+    guard pendingCount < limits.pendingLocations else { return .failed(.busy) }
+    serial += 1
+    let id = LocationID(serial: serial, start: start)
+    lookups[reference]?.waiters.append(id)
+    pendingCount += 1
+    return .pending(id)
+  }
+
+  /// Makes a lookup wait for questions and hands out those that nobody asks yet; false when that is too many.
+  private mutating func ask(
+    _ missing: [DNSQuestion], for reference: LookupReference, at now: MonotonicInstant,
+    asking questions: inout [DNSQuestion]
+  ) -> Bool {
+    for question in missing {
+      let place: Int
+      switch cache.open(question, at: now) {
+      case .refused: return false
+      case .open(let open): place = open
+      case .new(let new):
+        questions.append(question)
+        place = new
+      }
+      if lookups[reference]?.awaited.contains(place) == false {
+        lookups[reference]?.awaited.append(place)
+        cache.addWaiter(reference, at: place)
+      }
+    }
+    return true
+  }
+
+  /// Looks at lookups that got an answer or whose time is over, and reports those that are settled.
+  ///
+  /// A search is worth as many steps as it reads entries, a report sixteen; so much is what the caller does with it.
+  private mutating func proceed(
+    at now: MonotonicInstant, asking questions: inout [DNSQuestion], settled: inout [LocationID]
+  ) {
+    var budget = LocatorLimits.stepsAtOnce * 16
+    while budget > 0, let reference = lookups.firstReady(), let lookup = lookups[reference] {
+      if !lookup.isSettled {
+        let isOver = lookup.start + limits.timeLimit <= now
+        var search = LocationSearch(
+          lookup.destination, supported: supported, at: now, arrivedSince: lookup.start, isFinal: isOver)
+        let outcome = search.run(over: &cache, using: &random)
+        budget -= 1 + search.reads
+        if case .missing(let missing) = outcome,
+          ask(missing, for: reference, at: now, asking: &questions)
+        {
+          lookups.dropFirstReady()
+          continue
+        }
+        lookups[reference]?.isSettled = true
+      }
+      if lastSettling != now { justSettled.removeAll(keepingCapacity: true) }
+      lastSettling = now
+      justSettled[lookup.destination] = lookup.start
+      let told = min(lookup.waiters.count, max(1, budget / 16))
+      settled.append(contentsOf: lookup.waiters.prefix(told))
+      pendingCount -= told
+      budget -= 16 * told
+      if told == lookup.waiters.count {
+        lookups.dropFirstReady()
+        lookups.end(reference)
+      } else {
+        lookups[reference]?.waiters.removeFirst(told)
+      }
+    }
+  }
+
+  /// Seconds an answer is kept. A time to live with the top bit set counts as zero (RFC 2181 §8).
+  private func timeToLive(of answer: DNSAnswer, digest: CachedAnswer) -> UInt32 {
+    switch answer {
+    case .failure: limits.failureTimeToLive
+    case .none(let seconds): min(seconds > UInt32(Int32.max) ? 0 : seconds, limits.longestNegativeTimeToLive)
+    case .records(_, let seconds): min(seconds > UInt32(Int32.max) ? 0 : seconds, limits.longestTimeToLive)
+    }
+  }
+}
