@@ -50,10 +50,12 @@ let package = Package(
     // Edge: the only targets that know libevent and the operating system.
     .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
     .target(name: "CSystemShims"),
+    .target(name: "COpenSSL", linkerSettings: ["event_openssl", "ssl", "crypto"].map { .linkedLibrary($0) }),
     .target(
       name: "EventIO",
       dependencies: [
-        "AdminHTTP", "CLibevent", "CSystemShims", "PagedStorage", "ProxyCore", "SIPSyntax", "Timekeeping",
+        "AdminHTTP", "CLibevent", "COpenSSL", "CSystemShims", "PagedStorage", "ProxyCore", "SIPSyntax",
+        "Timekeeping",
       ],
       swiftSettings: hotPath),
     .target(
