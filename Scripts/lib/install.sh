@@ -54,21 +54,44 @@ build_release() {
 
 # need_unpacked PACKAGE FOLDER: unpacks a Debian package into FOLDER without installing it, so that no service of it
 # is ever set up, enabled or started. Does nothing when FOLDER has it already.
-need_unpacked() {
-  local package=$1 folder=$2 download
+need_unpacked() { unpack "$1" "$2" "$1"; }
+
+# need_program NAME PACKAGE FOLDER: nothing when the program NAME is installed; else its package and everything that
+# the package depends on and this machine lacks are unpacked into FOLDER, like above. It runs with LD_LIBRARY_PATH.
+need_program() {
+  local name=$1 package=$2 folder=$3 wanted
+  PATH=$PATH:/usr/sbin command -v "$name" >/dev/null 2>&1 && return 0
   [ -e "$folder/.unpacked-$package" ] && return 0
-  say "Unpacking $package into $folder (not installed)"
+  wanted=$(missing_packages "$package")
+  [ -n "$wanted" ] || { as_root apt-get update -qq >&2; wanted=$(missing_packages "$package"); }
+  [ -n "$wanted" ] || { say "No package $package to be had."; return 1; }
+  # shellcheck disable=SC2086
+  unpack "$package" "$folder" $wanted
+}
+
+# missing_packages PACKAGE: what an installation would add to this machine.
+missing_packages() {
+  LC_ALL=C apt-get install --simulate --no-install-recommends "$1" 2>/dev/null | awk '$1 == "Inst" { print $2 }'
+}
+
+# unpack NAME FOLDER PACKAGE...: downloads the packages and unpacks them into FOLDER, once for each NAME.
+unpack() {
+  local name=$1 folder=$2 download file
+  shift 2
+  [ -e "$folder/.unpacked-$name" ] && return 0
+  say "Unpacking $name into $folder (not installed)"
   mkdir -p "$folder" && folder=$(cd "$folder" && pwd) || return 1
   download=$(mktemp -d) || return 1
   # apt fetches as an unprivileged user of its own, who must be able to write here.
   [ "$(id -u)" -eq 0 ] && chown _apt "$download" 2>/dev/null
-  if (cd "$download" && { apt-get download -qq "$package" || { as_root apt-get update -qq && apt-get download -qq "$package"; }; }) >&2 \
-    && dpkg -x "$download"/*.deb "$folder"; then
+  if ! (cd "$download" && { apt-get download -qq "$@" || { as_root apt-get update -qq && apt-get download -qq "$@"; }; }) >&2; then
     rm -rf "$download"
-    touch "$folder/.unpacked-$package"
-  else
-    rm -rf "$download"
-    say "Could not fetch $package."
+    say "Could not fetch $name."
     return 1
   fi
+  for file in "$download"/*.deb; do
+    dpkg -x "$file" "$folder" || { rm -rf "$download"; say "Could not unpack $file."; return 1; }
+  done
+  rm -rf "$download"
+  touch "$folder/.unpacked-$name"
 }

@@ -60,7 +60,7 @@ class Call:
             cseq = self.cseq[by]
         message = sender.compose(
             method, receiver.uri, self.call_id, self.party(by), self.party(other), cseq, headers, self.routes[by])
-        match = re.search(r"sip:(?:[^@>]*@)?(\[[^\]]+\]|[^:;>]+)(?::(\d+))?", (self.routes[by] or [receiver.uri])[0])
+        match = re.search(r"sips?:(?:[^@>]*@)?(\[[^\]]+\]|[^:;>]+)(?::(\d+))?", (self.routes[by] or [receiver.uri])[0])
         return sender.send(message, (match[1].strip("[]"), int(match[2] or 5060)))
 
     def acknowledge(self, by="caller"):

@@ -24,10 +24,11 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Proxy:
-    """`callkeeper run` on one UDP address."""
+    """`callkeeper run`; `listeners` are (transport, port) pairs of its one host."""
 
-    def __init__(self, binary, folder, host, port, flags, control=None):
+    def __init__(self, binary, folder, host, port, flags, control=None, listeners=None):
         self.binary = str(binary)
+        self.listeners = dict(listeners or [("udp", port)])
         self.host, self.port, self.flags = host, port, list(flags)
         folder.mkdir(parents=True, exist_ok=True)
         self.control = control or folder / "ck.sock"
@@ -41,12 +42,20 @@ class Proxy:
         """(host, port) as sockets take it."""
         return (self.host, self.port)
 
+    def place(self, transport):
+        """(host, port) of its listener for a transport."""
+        return (self.host, self.listeners[transport])
+
     @property
     def hostport(self):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def start(self, expect_ready=True):
-        command = [self.binary, "run", "--listen", f"udp:{self.hostport}", "--control", str(self.control), *self.flags]
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        command = [self.binary, "run"]
+        for transport, port in self.listeners.items():
+            command += ["--listen", f"{transport}:{host}:{port}"]
+        command += ["--control", str(self.control), *self.flags]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CALLKEEPER_")}
         environment["SWIFT_BACKTRACE"] = "enable=no"
         self.process = subprocess.Popen(

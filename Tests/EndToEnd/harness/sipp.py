@@ -9,9 +9,11 @@ from .wire import Message
 class Sipp:
     """One sipp process. A caller sends to the proxy while its Request-URI names the callee."""
 
-    def __init__(self, role, file, scratch, port, calls=1, rate=10, host="127.0.0.1", extra=(), timeout=60, trace=True):
+    def __init__(self, role, file, scratch, port, calls=1, rate=10, host="127.0.0.1", extra=(), timeout=60, trace=True,
+                 transport="u1"):
         self.role, self.file, self.port, self.calls, self.rate = role, file, port, calls, rate
-        self.host, self.extra, self.timeout, self.trace = host, list(extra), timeout, trace
+        self.host, self.timeout, self.trace = host, timeout, trace
+        self.extra = ["-t", transport, *extra]
         base = scratch / f"{file.stem}-{role}-{port}"
         self.messages_file = base.with_suffix(".messages")
         self.errors_file = base.with_suffix(".errors")
@@ -50,7 +52,7 @@ class Sipp:
         parts = re.split(rb"(?m)^-{20,}[^\n]*\n", text)
         found = []
         for part in parts:
-            match = re.match(rb"UDP message (sent|received)[^\n]*\n\n(.*)", part, re.DOTALL)
+            match = re.match(rb"(?:UDP|TCP|TLS) message (sent|received)[^\n]*\n\n(.*)", part, re.DOTALL)
             if match:
                 raw = match[2].rstrip(b"\n")
                 raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

@@ -14,9 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from .kamailio import Kamailio
+from .linphone import Linphone
 from .proxy import Proxy
 from .relay import Relay
 from .sipp import Sipp
+from .stream import StreamAgent
 from .wire import UserAgent
 
 _scenarios = []
@@ -74,7 +77,7 @@ def eventually(read, accept, what, within=3.0, every=0.05):
 
 
 class Ports:
-    """Free UDP ports below the ephemeral range, so that no outgoing socket of anyone takes one meanwhile."""
+    """Ports free for UDP and TCP, below the ephemeral range, so that no outgoing socket of anyone takes one meanwhile."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -85,13 +88,14 @@ class Ports:
         with self._lock:
             for _ in range(5000):
                 self._next = 12000 + (self._next + 1 - 12000) % 18000
-                with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                with socket.socket(family, socket.SOCK_DGRAM) as datagrams, socket.socket(family) as stream:
                     try:
-                        probe.bind((host, self._next))
+                        datagrams.bind((host, self._next))
+                        stream.bind((host, self._next))
                         return self._next
                     except OSError:
                         continue
-        raise Failure("no free UDP port")
+        raise Failure("no free port")
 
 
 class Stage:
@@ -108,10 +112,15 @@ class Stage:
     def port(self, host="127.0.0.1"):
         return self._ports.take(host)
 
-    def proxy(self, *flags, host="127.0.0.1", port=None, control=None, expect_ready=True):
-        """A proxy listening on a free port of `host`, with a control socket of its own unless one is given."""
+    def proxy(self, *flags, host="127.0.0.1", port=None, control=None, expect_ready=True, transports=("udp",)):
+        """A proxy listening on a free port of `host`, with a control socket of its own unless one is given.
+
+        UDP and TCP share the number of the port; TLS has one of its own.
+        """
         number = len(self._proxies) + 1
-        proxy = Proxy(self.binary, self.scratch / f"proxy{number}", host, port or self.port(host), flags, control)
+        port = port or self.port(host)
+        listeners = [(one, self.port(host) if one == "tls" else port) for one in transports]
+        proxy = Proxy(self.binary, self.scratch / f"proxy{number}", host, port, flags, control, listeners)
         self._proxies.append(proxy)
         self._owned.append(proxy)
         proxy.start(expect_ready)
@@ -119,14 +128,34 @@ class Stage:
 
     def sipp(self, role, file, **options):
         """One sipp process running `file` of this scenario's folder; not started yet."""
-        peer = Sipp(role, self.folder / file, self.scratch, self.port(), **options)
+        peer = Sipp(role, (self.folder / file).resolve(), self.scratch, self.port(), **options)
         self._owned.append(peer)
         return peer
 
     def user_agent(self, name, host="127.0.0.1"):
+        """A user agent of our own over UDP."""
         agent = UserAgent(name, host)
         self._owned.append(agent)
         return agent
+
+    def stream_agent(self, name, host="127.0.0.1", secure=None):
+        """A user agent of our own over TCP, or over TLS with the side of it that `secure` is."""
+        agent = StreamAgent(name, host, secure)
+        self._owned.append(agent)
+        return agent
+
+    def kamailio(self, host, configuration="kamailio.cfg", port=None, **options):
+        """A Kamailio on a free port of `host`, with a configuration of this scenario's folder; it answers already."""
+        neighbour = Kamailio(self.folder / configuration, self.scratch, host, port or self.port(host), **options)
+        self._owned.append(neighbour)
+        return neighbour
+
+    def linphone(self, name, route, host="127.0.0.1", **options):
+        """A phone of Linphone's whose outbound proxy is the address `route`; it listens already."""
+        phone = Linphone(name, self.scratch, host, self.port(host), route, **options)
+        self._owned.append(phone)
+        eventually(lambda: phone.is_listening, bool, f"the socket of {name}'s phone", within=20)
+        return phone
 
     def relay(self, target, **options):
         relay = Relay(target, **options)

@@ -70,6 +70,8 @@ class Message:
 class UserAgent:
     """One UDP socket that speaks SIP when told to."""
 
+    transport = "UDP"
+
     def __init__(self, name, host="127.0.0.1"):
         self.name, self.host = name, host
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
@@ -146,7 +148,7 @@ class UserAgent:
         branch = branch or f"z9hG4bK-{self.port}-{next(_serial)}"
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/UDP {self.hostport};rport;branch={branch}",
+            f"Via: SIP/2.0/{self.transport} {self.hostport};rport;branch={branch}",
             f"Max-Forwards: {max_forwards}",
             *[f"Route: {route}" for route in routes],
             f"From: {from_value}",
