@@ -71,10 +71,11 @@ class StreamAgent(UserAgent):
 
     transport = "TCP"
 
-    def __init__(self, name, host="127.0.0.1", secure=None):
+    def __init__(self, name, host="127.0.0.1", secure=None, port=0):
         self.name, self.host = name, host
         self.secure = secure
-        self.socket = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.create_server((host, port), family=family, backlog=128)
         self.port = self.socket.getsockname()[1]
         self.connections = []
         self.log = []

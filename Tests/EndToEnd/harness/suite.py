@@ -20,6 +20,7 @@ from .proxy import Proxy
 from .relay import Relay
 from .sipp import Sipp
 from .stream import StreamAgent
+from .tls import Authority
 from .wire import UserAgent
 
 _scenarios = []
@@ -132,15 +133,15 @@ class Stage:
         self._owned.append(peer)
         return peer
 
-    def user_agent(self, name, host="127.0.0.1"):
+    def user_agent(self, name, host="127.0.0.1", port=0):
         """A user agent of our own over UDP."""
-        agent = UserAgent(name, host)
+        agent = UserAgent(name, host, port)
         self._owned.append(agent)
         return agent
 
-    def stream_agent(self, name, host="127.0.0.1", secure=None):
+    def stream_agent(self, name, host="127.0.0.1", secure=None, port=0):
         """A user agent of our own over TCP, or over TLS with the side of it that `secure` is."""
-        agent = StreamAgent(name, host, secure)
+        agent = StreamAgent(name, host, secure, port)
         self._owned.append(agent)
         return agent
 
@@ -156,6 +157,10 @@ class Stage:
         self._owned.append(phone)
         eventually(lambda: phone.is_listening, bool, f"the socket of {name}'s phone", within=20)
         return phone
+
+    def authority(self, name="root"):
+        """A certificate authority that nobody else knows."""
+        return Authority(self.scratch, name)
 
     def relay(self, target, **options):
         relay = Relay(target, **options)

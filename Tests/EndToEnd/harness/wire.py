@@ -72,10 +72,10 @@ class UserAgent:
 
     transport = "UDP"
 
-    def __init__(self, name, host="127.0.0.1"):
+    def __init__(self, name, host="127.0.0.1", port=0):
         self.name, self.host = name, host
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((host, 0))
+        self.socket.bind((host, port))
         self.port = self.socket.getsockname()[1]
         self.log = []
         self._waiting = []
