@@ -21,6 +21,10 @@ extension UInt8 {
   @inline(__always)
   var isLinearSpace: Bool { self <= 32 && (self == 32 || self == 9 || self == 13 || self == 10) }
 
+  /// CR, LF or NUL: what may stand before a message and is no part of it.
+  @inline(__always)
+  var isPadding: Bool { self == 13 || self == 10 || self == 0 }
+
   /// A character of `token`.
   @inline(__always)
   var isToken: Bool { isMember(low: tokenLow, high: tokenHigh) }

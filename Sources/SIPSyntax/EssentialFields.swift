@@ -94,22 +94,24 @@ extension SIPMessage {
   /// Content-Length against the bytes that are there (RFC 3261 §18.3).
   mutating func frameBody(_ bytes: Span<UInt8>, from start: Int, _ datagram: Bool) {
     body = ByteRange(start, bytes.count)
-    guard let row = first(.contentLength) else {
-      if !datagram { note(Defect(.contentLength, "Missing Content-Length", at: headersEnd)) }  // D31
-      return
+    var claim = LengthClaim.none
+    var row = first(.contentLength)
+    while let index = row {
+      claim.add(bytes, row: fields[index].row.lowerBound, value: fields[index].value)
+      row = next(after: index)
     }
-    if let second = next(after: row) {  // D32
-      note(Defect(.contentLength, "Repeated Content-Length", at: fields[second].row.lowerBound))
-    }
-    let value = fields[row].value
-    guard let length = bytes.number(value) else {
-      note(Defect(.contentLength, "Malformed Content-Length", at: value.lowerBound))
-      return
-    }
-    if length > UInt64(bytes.count - start) {  // D29
-      note(Defect(.contentLength, "Content-Length Too Large", at: value.lowerBound))
-    } else {
-      body = ByteRange(start, start + Int(length))  // D28
+    switch claim {
+    case .none:
+      if !datagram { note(.missingContentLength(at: headersEnd)) }  // D31
+    case .faulty(let defect): note(defect)
+    case .length(let length, at: let offset):
+      if length <= UInt64(bytes.count - start) {
+        body = ByteRange(start, start + Int(length))  // D28
+      } else {
+        // D29; on a stream only a message that the framer gave up on is shorter than it says (D35).
+        let isTooLarge = !datagram && length > UInt64(SIPMessage.bodyLimit)
+        note(isTooLarge ? .bodyTooLarge(at: offset) : .contentLengthTooLarge(at: offset))
+      }
     }
   }
 }

@@ -67,7 +67,10 @@ struct FieldNameTable: Sendable {
     ("Diversion", .diversion), ("History-Info", .historyInfo),
   ]
 
-  init() {
+  /// The table itself; whoever keeps it saves the question whether it exists yet.
+  static let standard = FieldNameTable()
+
+  private init() {
     for (text, name) in FieldNameTable.names {
       var bytes: [UInt8] = []
       bytes.append(literal: text)

@@ -34,6 +34,14 @@ public struct Defect: Sendable {
   }
 }
 
+extension Defect: Equatable {
+  /// Whether both are the same fault at the same place.
+  public static func == (left: Defect, right: Defect) -> Bool {
+    left.status == right.status && left.field == right.field && left.offset == right.offset
+      && "\(left.reason)" == "\(right.reason)"
+  }
+}
+
 /// First, last and number of the rows of each name, so that each is found in O(1).
 struct FieldChains {
   private var firsts = InlineArray<64, UInt16>(repeating: HeaderField.none)

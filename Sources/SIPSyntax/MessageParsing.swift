@@ -13,7 +13,7 @@ extension SIPMessage {
   ) -> Outcome {
     clear()
     var start = 0
-    while start < bytes.count, bytes[start] == 13 || bytes[start] == 10 || bytes[start] == 0 { start += 1 }
+    while start < bytes.count, bytes[start].isPadding { start += 1 }
     guard start < bytes.count else { return .keepAlive }
     guard bytes.count < Int(UInt32.max) else { return .unrecognisable }  // offsets have 32 bits
     guard start == 0 || bytes[start - 1] != 0, let line = parseStartLine(bytes, from: start) else {
@@ -160,7 +160,7 @@ struct LogicalLine {
 extension Span where Element == UInt8 {
   /// Reads `name HCOLON`; blanks are allowed before the colon (E8).
   @inline(__always)
-  fileprivate func label(at line: Int, _ names: borrowing FieldNameTable) -> FieldLabel {
+  func label(at line: Int, _ names: borrowing FieldNameTable) -> FieldLabel {
     // A known name right before a colon among the first sixteen bytes: nearly every row.
     if line &+ 16 <= count {
       let block = block(at: line)

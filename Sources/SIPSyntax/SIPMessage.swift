@@ -45,6 +45,8 @@ public struct SIPMessage: ~Copyable, Sendable {
 
   /// Longest header section, start line included (E42).
   public static let headerSectionLimit = 65_536
+  /// Longest body on a stream; a datagram bounds its own (D35).
+  public static let bodyLimit = 262_144
   /// Longest value of one row (E42).
   public static let valueLimit = 8_192
   /// Rows, and bytes of one value, that a hop may add to a request that was within the limits: its own copy
@@ -98,7 +100,7 @@ public struct SIPMessage: ~Copyable, Sendable {
   var fields: [HeaderField]
   var chains = FieldChains()
   var defect: Defect?
-  let names = FieldNameTable()
+  let names = FieldNameTable.standard
 
   /// A view for messages of at most `rowLimit` rows.
   public init(rowLimit: Int = 512) {
