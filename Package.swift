@@ -44,7 +44,10 @@ let package = Package(
     pure("ServerLocation", ["PagedStorage", "SIPSyntax", "Timekeeping"]),
     pure(
       "ProxyCore",
-      ["CallState", "PagedStorage", "SessionTimers", "SIPSyntax", "SIPTransactions", "Timekeeping"]),
+      [
+        "CallState", "PagedStorage", "ServerLocation", "SessionTimers", "SIPSyntax", "SIPTransactions",
+        "Timekeeping",
+      ]),
     pure("AdminHTTP", ["CallState", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"]),
 
     // Edge: the only targets that know libevent and the operating system.

@@ -5,6 +5,10 @@ extension Counter {
   /// One sentence for `# HELP`.
   var help: String {
     switch self {
+    case .failovers: "Requests sent to another address because one failed, kept silent or answered 503."
+    case .nextHopsNotLocated: "Requests whose next hop the DNS did not give an address for."
+    case .nameAnswers: "Answers of the DNS, failures included."
+    case .nameFailures: "Questions that the DNS did not answer usefully."
     case .requestsReceived: "SIP requests received, retransmissions included."
     case .responsesReceived: "SIP responses received."
     case .keepAlivesReceived: "Keep-alive datagrams received: empty ones and those of line breaks only."

@@ -73,23 +73,38 @@ extension ProxyEngine {
       counters.add(to: unroutable)
       return
     }
-    guard !isForProxy(plan, bytes), case .success(let target) = resolveTarget(message, bytes, arrival, plan)
+    guard !isForProxy(plan, bytes),
+      var target = resolveTarget(message, bytes, arrival, plan, asking: &outbox.questions)
     else {
       counters.add(to: unroutable)
       return
     }
-    bench.edits.removeAll()
-    addForwardingEdits(message, bytes, arrival, plan, target, to: &bench.edits) { [branches] output in
-      branches.writeStateless(key.hash, to: &output)
-    }
     let start = outbox.bytes.count
-    copy(message, bytes, bench.edits, into: &outbox)
-    guard outbox.bytes.count - start <= Self.largestDatagram else {
+    writeStateless(message, bytes, arrival, key, plan, target, &bench.edits, into: &outbox)
+    if let switched = sizeSwitched(target, size: outbox.bytes.count - start) {  // D3
+      target = switched
+      outbox.bytes.truncate(to: start)
+      writeStateless(message, bytes, arrival, key, plan, target, &bench.edits, into: &outbox)
+    }
+    let fits = outbox.bytes.count - start <= Self.largestDatagram
+    guard fits || own.transport(of: target.flow.listener).isReliable else {
       outbox.bytes.truncate(to: start)
       counters.add(to: unroutable)
       return
     }
     outbox.finish(from: start, over: target.flow)
+    namePeer(of: target, plan, bytes, in: &outbox)
     counters.add(to: isAck ? .acksForwarded : .cancelsForwardedStatelessly)
+  }
+
+  private func writeStateless(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ key: TransactionKey,
+    _ plan: RoutePlan, _ target: ForwardingTarget, _ edits: inout MessageEdits, into outbox: inout Outbox
+  ) {
+    edits.removeAll()
+    addForwardingEdits(message, bytes, arrival, plan, target, to: &edits) { [branches] output in
+      branches.writeStateless(key.hash, to: &output)
+    }
+    copy(message, bytes, edits, into: &outbox)
   }
 }

@@ -47,7 +47,7 @@ extension ProxyEngine {
     let stamp = ViaStamp(message.topVia, source: arrival.flow.remote)
     answer.write(
       to: message, bytes, via: .received(stamp), tagKey: processKey, edits: &bench.edits, into: &outbox.bytes)
-    outbox.finish(from: start, over: ViaStamp.replies(to: message.topVia, over: arrival.flow))
+    outbox.finish(from: start, over: replies(to: message.topVia, over: arrival.flow))
     counters.add(to: answer.counter)
   }
 
@@ -66,16 +66,25 @@ extension ProxyEngine {
     return true
   }
 
-  /// Writes a response from the copy of the request that a branch keeps, and says where it starts in the outbox.
+  /// Writes a response from the copy of the request that a branch keeps, or from the request as received while it
+  /// has no branch, and says where it starts in the outbox.
   private mutating func sendFromCopy(
     _ answer: OwnResponse, _ server: UInt32, _ bench: inout Workbench, into outbox: inout Outbox
   ) -> Int? {
-    guard let branch = branch(of: server), loadRequest(of: branch, into: &bench) else { return nil }
+    let via: ViaSource
+    let attempt = servers.slab[server].attempt
+    if let branch = branch(of: server), loadRequest(of: branch, into: &bench) {
+      via = .forwarded
+    } else if loadOriginal(of: attempt, into: &bench) {
+      let source = attempts.slab[attempt.index].arrival.remote
+      via = .received(ViaStamp(bench.stored.topVia, source: source))
+    } else {
+      return nil
+    }
     let start = outbox.bytes.count
     let octets = bench.storedBytes.bytes
     answer.write(
-      to: bench.stored, octets.span, via: .forwarded, tagKey: processKey, edits: &bench.edits,
-      into: &outbox.bytes)
+      to: bench.stored, octets.span, via: via, tagKey: processKey, edits: &bench.edits, into: &outbox.bytes)
     outbox.finish(from: start, over: servers.slab[server].replies)
     counters.add(to: answer.counter)
     return start

@@ -26,7 +26,11 @@ extension ProxyEngine {
       return
     }
     servers.slab[server].flags.insert(.cancelled)
-    guard let branch = branch(of: server) else { return }
+    guard let branch = branch(of: server) else {
+      // It waits for the DNS: there is nothing to cancel downstream.
+      conclude(server, with: .requestTerminated, at: arrival.now, &bench, into: &outbox)
+      return
+    }
     keepReason(message, bytes, for: branch)
     cancel(branch, at: arrival.now, &bench, into: &outbox)
   }
@@ -74,7 +78,7 @@ extension ProxyEngine {
     counters.add(to: .cancelsSent)
 
     var record = ClientTransactionRecord(
-      machine: clientMachine(for: .cancel, at: now), method: .cancel,
+      machine: clientMachine(for: .cancel, over: invite.flow, at: now), method: .cancel,
       methodHash: UInt32(SIPMethod.cancel.rawValue), identity: invite.identity, flow: invite.flow,
       server: .none)
     record.flags.insert(.isCancel)
@@ -88,6 +92,8 @@ extension ProxyEngine {
     clients.slab[id.index].sent =
       arena.store(outbox.bytes.bytes.span, from: start, to: outbox.bytes.count) ?? .none
     clients.slab[branch].counterpart = id
+    let octets = bench.storedBytes.bytes
+    namePeer(of: bench.stored, octets.span, over: invite.flow, in: &outbox)
   }
 
   /// The part that CANCEL (B97) and ACK to a non-2xx (C22) share: Request-URI, our Via alone, Route, From, To,

@@ -23,6 +23,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case ignoredMaddr
   // The socket edge.
   case receiveErrors, receiveTruncated, sendBlocked, sendErrors
+  // Several ways for one request, and names.
+  case failovers, nextHopsNotLocated, nameAnswers, nameFailures
   // Clients of the query API.
   case queryConnectionsCut, queryAcceptErrors
   // Transactions.
@@ -54,8 +56,8 @@ public enum Gauge: Int, CaseIterable, Sendable {
 ///
 /// A bump is a relaxed load and a relaxed store, no locked instruction, because there is one writer.
 public final class Counters: Sendable {
-  private let counters = InlineArray<112, Atomic<UInt64>> { _ in Atomic(0) }
-  private let gauges = InlineArray<16, Atomic<Int>> { _ in Atomic(0) }
+  private let counters = InlineArray<192, Atomic<UInt64>> { _ in Atomic(0) }
+  private let gauges = InlineArray<32, Atomic<Int>> { _ in Atomic(0) }
 
   /// All counters at zero.
   public init() {}

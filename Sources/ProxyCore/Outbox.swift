@@ -1,5 +1,6 @@
 import PagedStorage
 public import SIPSyntax
+public import ServerLocation
 
 /// Names the branch whose request is being sent, for ``Proxy/sendFailed(_:at:into:)``. May outlive it.
 public struct SendTicket: BitwiseCopyable, Sendable {
@@ -26,6 +27,8 @@ public struct Outbox: ~Copyable {
   public internal(set) var bytes: OutputBuffer
   /// The messages, in the order they must leave.
   public internal(set) var sends: [Send] = []
+  /// What the DNS must be asked; each gets exactly one ``Proxy/answered(_:with:at:into:)``.
+  public internal(set) var questions: [DNSQuestion] = []
 
   /// An empty outbox that grows once to what a batch needs.
   public init(capacity: Int = 64 * 1024) {
@@ -37,11 +40,20 @@ public struct Outbox: ~Copyable {
   public mutating func removeAll() {
     bytes.removeAll()
     sends.removeAll(keepingCapacity: true)
+    if !questions.isEmpty { questions.removeAll(keepingCapacity: true) }
   }
 
   /// Closes the message that was written since `start` and addresses it.
   mutating func finish(from start: Int, over flow: Flow, branch: SlabID? = nil) {
     let ticket = branch.map { SendTicket(branch: $0) }
     sends.append(Send(bytes: ByteRange(start, bytes.count), flow: flow, ticket: ticket))
+  }
+
+  /// Says which domain the last message's TLS connection must lead to.
+  mutating func namePeer(_ host: ByteRange, in source: Span<UInt8>) {
+    guard !sends.isEmpty else { return }
+    let start = bytes.count
+    bytes.append(source, host)
+    sends[sends.count - 1].peer = ByteRange(start, bytes.count)
   }
 }

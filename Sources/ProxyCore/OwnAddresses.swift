@@ -1,6 +1,7 @@
 // RFC 3261 sections 16.4, 18.1.1 and 19.1.4; RFC 5954 section 4.2: what counts as "this proxy" (B33, D8, D63).
 
 import SIPSyntax
+import ServerLocation
 
 /// Decides whether a host and port mean us, and writes the ones we go by.
 struct OwnAddresses {
@@ -99,6 +100,16 @@ struct OwnAddresses {
     }
     if Int(index) < listeners.count, fits(listeners[Int(index)]) { return index }
     return listeners.firstIndex(where: fits).map { UInt16(truncatingIfNeeded: $0) }
+  }
+
+  /// Whether a datagram can be sent to an address.
+  func speaksUDP(to ip: IPAddress) -> Bool { listener(for: ip, over: .udp, preferring: 0) != nil }
+
+  /// What can be spoken at all, for the choice of servers behind a name (D49–D52).
+  var supportedTransports: SupportedTransports {
+    listeners.reduce(into: []) { all, listener in
+      all.insert(SupportedTransports(listener.transport, listener.bound.ip.canonical.family))
+    }
   }
 
   /// Appends the host and port by which peers on a flow know us: Via sent-by (D8, B56).

@@ -44,7 +44,7 @@ struct OwnResponse {
   static let serverError = OwnResponse(500, "Server Internal Error")
   static let messageTooLarge = OwnResponse(513, "Message Too Large")
   static let nextHopUnreachable = OwnResponse(500, "Next Hop Not Reachable")
-  static let nextHopNotResolvable = OwnResponse(503, "Next Hop Not Resolvable")
+  static let nextHopNotFound = OwnResponse(500, "Next Hop Not Found")
   static let optionsAnswer = OwnResponse(200, "OK", .capabilities)
   static let cancelAnswer = OwnResponse(200, "OK")
 

@@ -1,6 +1,7 @@
 public import CallState
 import PagedStorage
 import SIPSyntax
+public import ServerLocation
 public import Timekeeping
 
 /// A call-stateful, record-routing SIP proxy without any input or output of its own.
@@ -62,8 +63,21 @@ public struct Proxy: ~Copyable {
     engine.publish()
   }
 
-  /// Tells that the system refused to send a request: its branch ends as if the next hop had answered 503
-  /// (B93, C25). Safe for a ticket whose branch is long gone.
+  /// Asks the DNS what the configuration needs; call it once, when the edge can send and ask.
+  public mutating func begin(at now: MonotonicInstant, into outbox: inout Outbox) {
+    engine.begin(at: now, into: &outbox)
+  }
+
+  /// Takes the answer to one of ``Outbox/questions``; requests that waited for it go on.
+  public mutating func answered(
+    _ question: DNSQuestion, with answer: DNSAnswer, at now: MonotonicInstant, into outbox: inout Outbox
+  ) {
+    engine.receiveAnswer(answer, to: question, at: now, &bench, into: &outbox)
+    engine.publish()
+  }
+
+  /// Tells that the system refused to send a request, or that its connection failed: its branch ends as if the next
+  /// hop had answered 503 (B93, C25). Safe for a ticket whose branch is long gone.
   public mutating func sendFailed(
     _ ticket: SendTicket, at now: MonotonicInstant, into outbox: inout Outbox
   ) {

@@ -21,10 +21,10 @@ public struct OwnName: Sendable, Equatable {
 public struct NextHop: Sendable {
   /// The URI pushed as a Route value, without angle brackets, with `lr`.
   public var uri: [UInt8]
-  /// Its addresses in the order to try them; never empty.
+  /// Its addresses in the order to try them, when they are known; none for a name that the DNS shall be asked for.
   public var addresses: [SocketAddress]
 
-  /// A next hop whose name is already resolved.
+  /// A next hop, with its addresses unless they are to be looked up.
   public init(uri: [UInt8], addresses: [SocketAddress]) {
     self.uri = uri
     self.addresses = addresses

@@ -2,6 +2,7 @@ import CallState
 import PagedStorage
 import SIPSyntax
 import SIPTransactions
+import ServerLocation
 import SessionTimers
 import Timekeeping
 
@@ -43,6 +44,10 @@ struct ProxyEngine: ~Copyable {
   var dialogs: DialogTable
   var refusals = RefusalLog()
   var connections = OpenConnections()
+  var attempts: AttemptTable
+  var locator: ServerLocator
+  var deadHops = DeadNextHops()
+  var nextHop: ConfiguredNextHop
 
   var isDraining = false
   /// Server transactions without a final response.
@@ -63,6 +68,9 @@ struct ProxyEngine: ~Copyable {
     servers = ServerTransactionTable(pages: environment.pages, startingAt: now)
     clients = ClientTransactionTable(pages: environment.pages, startingAt: now)
     arena = ByteArena(pages: environment.pages)
+    attempts = AttemptTable(pages: environment.pages)
+    locator = ServerLocator(key: environment.processKey, supported: own.supportedTransports)
+    nextHop = ConfiguredNextHop(configuration.nextHop, own: own)
     dialogs = DialogTable(
       pages: environment.pages, key: environment.processKey, start: now, limit: configuration.maxDialogs,
       untimedLifetime: configuration.untimedLifetime, maxSession: configuration.maxSession)
@@ -73,7 +81,9 @@ struct ProxyEngine: ~Copyable {
     counters.set(.serverTransactions, to: servers.count)
     counters.set(.serverTransactionsOpen, to: openServers)
     counters.set(.clientTransactions, to: clients.count)
-    counters.set(.transactionBytes, to: servers.mappedBytes + clients.mappedBytes + arena.mappedBytes)
+    counters.set(
+      .transactionBytes,
+      to: servers.mappedBytes + clients.mappedBytes + attempts.slab.mappedBytes + arena.mappedBytes)
     counters.set(.dialogBytes, to: dialogs.mappedBytes)
     let counts = dialogs.counts
     counters.set(.dialogsEarly, to: counts.early)

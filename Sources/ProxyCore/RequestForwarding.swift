@@ -5,6 +5,7 @@ import CallState
 import PagedStorage
 import SIPSyntax
 import SIPTransactions
+import ServerLocation
 import SessionTimers
 import Timekeeping
 
@@ -13,22 +14,33 @@ struct ForwardingTarget {
   var flow: Flow
   /// The configured next hop is pushed as a Route value (B59).
   var pushesNextHop = false
+  /// TCP was taken for the size of the request alone (D3), which changes nothing in Record-Route (B54).
+  var switchedForSize = false
+  /// The request may leave in a datagram that is larger than it should be (D4).
+  var ignoresSize = false
+}
+
+/// What became of a copy of a request.
+enum CopyOutcome {
+  case sent(SlabID)
+  /// It must go over TCP (D3).
+  case tooLargeForDatagram
+  /// It does not fit into any datagram, and there is no other transport.
+  case tooLarge
+  case noMemory
 }
 
 extension ProxyEngine {
-  /// Forwards a new request statefully: one server transaction, one branch (B2).
+  /// Forwards a new request statefully: one server transaction, one branch at a time (B2).
   mutating func forward(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ key: TransactionKey,
     _ plan: RoutePlan, _ loop: UInt64, _ bench: inout Workbench, into outbox: inout Outbox
   ) {
-    let target: ForwardingTarget
-    switch resolveTarget(message, bytes, arrival, plan) {
-    case .success(let found): target = found
-    case .failure(let refusal):
-      answerStatefully(message, bytes, arrival, key, refusal.answer, &bench, into: &outbox)
+    var targets = resolveTargets(message, bytes, arrival, plan, asking: &outbox.questions)
+    if case .refused(let answer) = targets {
+      answerStatefully(message, bytes, arrival, key, answer, &bench, into: &outbox)
       return
     }
-    bench.edits.removeAll()
     var refresh: RefreshDecision?
     if message.method.isSessionRefresh {  // A1, A39
       let decision = decideRefresh(message, bytes, arrival)
@@ -37,43 +49,103 @@ extension ProxyEngine {
         answerStatefully(message, bytes, arrival, key, .intervalTooSmall(minSE: minSE), &bench, into: &outbox)
         return
       }
-      addSessionTimerEdits(decision, message, to: &bench.edits)
+      countEdits(of: decision)
       refresh = decision
     }
-    guard let client = openBranch(message, bytes, arrival, key, target) else {
-      counters.add(to: .droppedOutOfMemory)
+    if case .one(let target) = targets {
+      switch sendCopy(
+        message, bytes, arrival, key, plan, loop, target, refresh, &bench.edits, into: &outbox)
+      {
+      case .sent(let client):
+        guard
+          let server = openServer(
+            message, bytes, arrival, key, branch: client, timer: refresh, concluded: false)
+        else { return }
+        clients.slab[client.index].server = server
+        return
+      case .tooLarge:
+        answerStatefully(message, bytes, arrival, key, .messageTooLarge, &bench, into: &outbox)
+        return
+      case .noMemory:
+        answerStatelessly(message, bytes, arrival, .unavailable(retryAfter: 5), &bench, into: &outbox)
+        return
+      case .tooLargeForDatagram:
+        let only = ServerTarget(transport: .udp, address: target.flow.remote)
+        targets = .several([only], pushesNextHop: target.pushesNextHop)
+      }
+    }
+    guard let server = openAttempt(message, bytes, arrival, key, targets, timer: refresh) else {
       answerStatelessly(message, bytes, arrival, .unavailable(retryAfter: 5), &bench, into: &outbox)
       return
     }
-    addForwardingEdits(message, bytes, arrival, plan, target, to: &bench.edits) { [branches] output in
+    if case .several = targets { takeNextWay(for: server, at: arrival.now, &bench, into: &outbox) }
+  }
+
+  /// Writes one copy of a request for one target, keeps it and sends it on a branch of its own.
+  mutating func sendCopy(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ key: TransactionKey,
+    _ plan: RoutePlan, _ loop: UInt64, _ target: ForwardingTarget, _ refresh: RefreshDecision?,
+    _ edits: inout MessageEdits, into outbox: inout Outbox
+  ) -> CopyOutcome {
+    guard let client = openBranch(message, bytes, arrival, key, target) else {
+      counters.add(to: .droppedOutOfMemory)
+      return .noMemory
+    }
+    edits.removeAll()
+    if let refresh { addSessionTimerEdits(refresh, message, to: &edits) }
+    addForwardingEdits(message, bytes, arrival, plan, target, to: &edits) { [branches] output in
       branches.write(client, loop: loop, to: &output)
     }
     let start = outbox.bytes.count
-    copy(message, bytes, bench.edits, into: &outbox)
-    let sent = outbox.bytes.count - start
-    guard sent <= Self.largestDatagram else {
+    copy(message, bytes, edits, into: &outbox)
+    if let refusal = sizeRefusal(of: outbox.bytes.count - start, for: target) {
       outbox.bytes.truncate(to: start)
       closeBranch(client.index)
-      answerStatefully(message, bytes, arrival, key, .messageTooLarge, &bench, into: &outbox)
-      return
+      return refusal
     }
     guard let stored = arena.store(outbox.bytes.bytes.span, from: start, to: outbox.bytes.count) else {
       // Without its copy an INVITE could neither be acknowledged nor cancelled.
       outbox.bytes.truncate(to: start)
       closeBranch(client.index)
       counters.add(to: .droppedOutOfMemory)
-      answerStatelessly(message, bytes, arrival, .unavailable(retryAfter: 5), &bench, into: &outbox)
-      return
+      return .noMemory
     }
     outbox.finish(from: start, over: target.flow, branch: client)
+    namePeer(of: target, plan, bytes, in: &outbox)
     counters.add(to: .requestsForwarded)
     clients.slab[client.index].sent = stored
-    guard
-      let server = openServer(
-        message, bytes, arrival, key, branch: client, timer: refresh, concluded: false)
-    else { return }
-    clients.slab[client.index].server = server
-    clients.slab[client.index].contact = contactAfterEdits(message, bytes, bench.edits)
+    clients.slab[client.index].contact = contactAfterEdits(message, bytes, edits)
+    return .sent(client)
+  }
+
+  /// D3: a request beyond the path MTU less 200 octets takes TCP, where that is spoken; what no datagram can hold
+  /// cannot leave over UDP at all.
+  private func sizeRefusal(of size: Int, for target: ForwardingTarget) -> CopyOutcome? {
+    guard own.transport(of: target.flow.listener) == .udp else { return nil }
+    if isTooLargeForDatagram(size), !target.ignoresSize, sizeSwitch(of: target) != nil {
+      return .tooLargeForDatagram
+    }
+    return size > Self.largestDatagram ? .tooLarge : nil
+  }
+
+  private func isTooLargeForDatagram(_ size: Int) -> Bool {
+    configuration.udpMTU < 65_535 && size > configuration.udpMTU - 200
+  }
+
+  /// The TCP listener that takes over from UDP for a request that is too large, if there is one.
+  private func sizeSwitch(of target: ForwardingTarget) -> UInt16? {
+    own.listener(for: target.flow.remote.ip, over: .tcp, preferring: target.flow.listener)
+  }
+
+  /// The target over TCP, for a request of this size that is about to leave over UDP (D3); nil when it may.
+  func sizeSwitched(_ target: ForwardingTarget, size: Int) -> ForwardingTarget? {
+    guard own.transport(of: target.flow.listener) == .udp, isTooLargeForDatagram(size),
+      let listener = sizeSwitch(of: target)
+    else { return nil }
+    var switched = target
+    switched.flow.listener = listener
+    switched.switchedForSize = true
+    return switched
   }
 
   /// Copies a message with its edits, without the empty lines before its start line.
@@ -113,6 +185,7 @@ extension ProxyEngine {
     addMaxForwards(message, position: below, to: &edits)
     addVersion(message, bytes, to: &edits)
     addMaxBreadth(message, bytes, position: below, to: &edits)
+    addContentLength(message, over: target.flow, to: &edits)
   }
 
   /// Step 8: our Via goes on top (B62, D8); `rport` asks for answers on the socket we send from (D27).
@@ -126,6 +199,16 @@ extension ProxyEngine {
     output.append(";rport;branch=")
     writeBranch(&output)
     output.append("\r\n")
+  }
+
+  /// Step 9: on a stream Content-Length tells where a message ends; one that came in a datagram may lack it (B64).
+  func addContentLength(_ message: borrowing SIPMessage, over flow: Flow, to edits: inout MessageEdits) {
+    guard message.first(.contentLength) == nil, own.transport(of: flow.listener).isReliable else { return }
+    edits.begin(insertingAt: message.headersEnd)
+    edits.text.append("Content-Length: ")
+    edits.text.append(decimal: UInt64(message.body.count))
+    edits.text.append("\r\n")
+    edits.end()
   }
 
   /// Step 3: one less, 70 when absent or beyond 255 (B45, B16).
@@ -176,7 +259,7 @@ extension ProxyEngine {
     position: Int, to edits: inout MessageEdits
   ) {
     for number in 0..<plan.removalCount { edits.delete(plan.removals[number]) }
-    if target.pushesNextHop, let nextHop = configuration.nextHop {  // B59
+    if target.pushesNextHop {  // B59
       edits.begin(insertingAt: position)
       edits.text.append("Route: <")
       edits.text.append(nextHop.uri.span)

@@ -75,24 +75,22 @@ extension ProxyEngine {
       return
     }
     let isRefresh = servers.slab[server].flags.contains(.refresh)
-    if message.status == 503 {  // B80
-      guard answer(server, with: .serverError, at: now, &bench, into: &outbox) else {
-        // The copy of the request was lost to a lack of memory: nothing can be said any more.
-        closeServer(server, at: now)
-        return
+    if message.status == 503 {  // B80, D55
+      if !failOver(from: client, timedOut: false, at: now, &bench, into: &outbox) {
+        answerFailure(of: server, at: now, &bench, into: &outbox)
       }
-    } else {
-      let decision = isRefresh ? decideRefreshResponse(message, bytes, of: server) : nil
-      settle(server, status: message.status, at: now)
-      if let start = sendUpstream(message, bytes, server, decision, &bench, into: &outbox) {
-        rememberAnswerTag(message, bytes, of: server)
-        keepResponse(of: server, outbox.bytes.bytes.span, from: start)
-        if let decision, message.status < 300 {
-          trackSuccess(message, bytes, decision, of: server, at: now)
-        }
-      }
-      conclude(server)
+      return
     }
+    let decision = isRefresh ? decideRefreshResponse(message, bytes, of: server) : nil
+    settle(server, status: message.status, at: now)
+    if let start = sendUpstream(message, bytes, server, decision, &bench, into: &outbox) {
+      rememberAnswerTag(message, bytes, of: server)
+      keepResponse(of: server, outbox.bytes.bytes.span, from: start)
+      if let decision, message.status < 300 {
+        trackSuccess(message, bytes, decision, of: server, at: now)
+      }
+    }
+    conclude(server)
     trackFinal(status: message.status, of: server, at: now)
     if isInvite { endEarlyDialogs(of: server, cause: .setupFailed, at: now) }
     releaseRefresh(of: server, at: now)
@@ -118,15 +116,18 @@ extension ProxyEngine {
     bench.edits.removeAll()
     bench.edits.delete(ours.removal)
     addVersion(message, bytes, to: &bench.edits)
+    let replies = servers.slab[server].replies
+    addContentLength(message, over: replies, to: &bench.edits)
     if let decision { addSessionTimerEdits(decision, message, bytes, to: &bench.edits) }
     let start = outbox.bytes.count
     copy(message, bytes, bench.edits, into: &outbox)
-    guard outbox.bytes.count - start <= Self.largestDatagram else {
+    let fits = outbox.bytes.count - start <= Self.largestDatagram
+    guard fits || own.transport(of: replies.listener).isReliable else {
       outbox.bytes.truncate(to: start)
       counters.add(to: .droppedUnsendableResponse)
       return nil
     }
-    outbox.finish(from: start, over: servers.slab[server].replies)
+    outbox.finish(from: start, over: replies)
     counters.add(to: .responsesForwarded)
     return start
   }

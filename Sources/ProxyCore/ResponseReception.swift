@@ -109,15 +109,18 @@ extension ProxyEngine {
     _ bench: inout Workbench, into outbox: inout Outbox
   ) {
     let start = outbox.bytes.count
+    var ackEnd = start
     if loadRequest(of: client, into: &bench) {
       writeHopRequest(
         "ACK", from: bench.stored, bench.storedBytes.bytes.span, withTo: false, into: &outbox.bytes)
       if let to = message.first(.to) { outbox.bytes.append(bytes, message[field: to].row) }
       outbox.bytes.append("Content-Length: 0\r\n\r\n")
       outbox.finish(from: start, over: clients.slab[client].flow)
+      ackEnd = outbox.bytes.count
       counters.add(to: .acksSent)
+      let octets = bench.storedBytes.bytes
+      namePeer(of: bench.stored, octets.span, over: clients.slab[client].flow, in: &outbox)
     }
-    let ackEnd = outbox.bytes.count
     clients.slab[client].flags.insert(.concluded)
     if let server = server(of: client) {
       takeFinal(message, bytes, client, server, now, &bench, into: &outbox)

@@ -41,7 +41,6 @@ extension ProxyEngine {
     _ decision: RefreshDecision, _ message: borrowing SIPMessage, to edits: inout MessageEdits
   ) {
     guard case .forward(let change) = decision.verdict else { return }
-    count(change, decision.request)
     switch change.sessionExpires {
     case .keep, .replaceMalformed:
       break
@@ -67,6 +66,12 @@ extension ProxyEngine {
       }
       insertRow("Min-SE: ", interval, message, to: &edits)
     }
+  }
+
+  /// Counts what a decision changes in a request, once however many copies of it are sent.
+  func countEdits(of decision: RefreshDecision) {
+    guard case .forward(let change) = decision.verdict else { return }
+    count(change, decision.request)
   }
 
   private func insertRow(

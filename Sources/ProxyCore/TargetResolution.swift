@@ -1,10 +1,11 @@
-// RFC 3261 sections 16.5 and 16.6 items 6 and 7, RFC 5626 section 5.3: where a request goes next.
+// RFC 3261 sections 16.5 and 16.6 items 6 and 7, RFC 3263 section 4: where a request goes next.
 //
 // Left open: in what order. A flow token leads to its flow unless the flow's own client sent the request; then a
 // configured next hop for requests outside a dialog that no Route sends elsewhere (B35, B59); then the
 // first Route, then the Request-URI (B60).
 
 import SIPSyntax
+import ServerLocation
 import Timekeeping
 
 /// Why a request cannot be sent anywhere, with the answer it gets.
@@ -12,26 +13,93 @@ struct RoutingRefusal: Error {
   let answer: OwnResponse
 }
 
+/// Where a request can go.
+enum TargetSet {
+  /// One place, and no other if that fails.
+  case one(ForwardingTarget)
+  /// Several, in the order to try them (B61).
+  case several([ServerTarget], pushesNextHop: Bool)
+  /// The DNS has been asked.
+  case pending(LocationID)
+  case refused(OwnResponse)
+}
+
 extension ProxyEngine {
-  /// Finds the next hop and the socket toward it.
-  mutating func resolveTarget(
-    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
-  ) -> Result<ForwardingTarget, RoutingRefusal> {
-    if let target = flowTarget(message, bytes, arrival, plan) { return target }
-    if pushesNextHop(message, bytes, arrival, plan), let first = configuration.nextHop?.addresses.first {
-      return reach(first, .udp, arrival, preferring: arrival.flow.listener, pushesNextHop: true)
+  /// Finds the next hop, or the several addresses that it has. Without a name to look up it allocates nothing.
+  mutating func resolveTargets(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan,
+    asking questions: inout [DNSQuestion]
+  ) -> TargetSet {
+    if let found = flowTarget(message, bytes, arrival, plan) {
+      switch found {
+      case .success(let target): return .one(target)
+      case .failure(let refusal): return .refused(refusal.answer)
+      }
     }
-    switch Resolution(plan.nextHop, bytes, ignoringMaddr: plan.stripsMaddr && plan.nextRoute == nil) {
+    let pushes = pushesNextHop(message, bytes, arrival, plan)
+    let resolution =
+      pushes
+      ? nextHop.resolution
+      : Resolution(
+        plan.nextHop, bytes, ignoringMaddr: plan.stripsMaddr && plan.nextRoute == nil, own: own)
+    switch resolution {
     case .address(let address, let transport):
-      return reach(address, transport, arrival, preferring: arrival.flow.listener, pushesNextHop: false)
-    case .name:
-      return .failure(RoutingRefusal(answer: .nextHopNotResolvable))
+      return reach(address, transport, arrival, pushesNextHop: pushes)
+    case .addresses(let targets):
+      return choose(among: targets, arrival, pushesNextHop: pushes)
+    case .name(let destination):
+      return locate(destination, arrival, pushesNextHop: pushes, asking: &questions)
     case .unsupportedTransport:
-      return .failure(RoutingRefusal(answer: .nextHopUnreachable))
+      return .refused(.nextHopUnreachable)
     case .forbidden:
       counters.add(to: .droppedForbiddenDestination)
-      return .failure(RoutingRefusal(answer: .forbidden))
+      return .refused(.forbidden)
     }
+  }
+
+  /// The one target of a request that is forwarded without a transaction: the first of several, none while the DNS
+  /// is being asked (B106, B107). The answer of the DNS is there when the request is repeated.
+  mutating func resolveTarget(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan,
+    asking questions: inout [DNSQuestion]
+  ) -> ForwardingTarget? {
+    switch resolveTargets(message, bytes, arrival, plan, asking: &questions) {
+    case .one(let target): return target
+    case .several(let targets, let pushes):
+      for target in targets {
+        if case .one(let found) = reach(target.address, target.transport, arrival, pushesNextHop: pushes) {
+          return found
+        }
+      }
+      return nil
+    case .pending, .refused: return nil
+    }
+  }
+
+  private mutating func locate(
+    _ destination: Destination, _ arrival: Arrival, pushesNextHop: Bool,
+    asking questions: inout [DNSQuestion]
+  ) -> TargetSet {
+    switch locator.locate(destination, at: arrival.now, asking: &questions) {
+    case .targets(let targets):
+      if pushesNextHop { nextHop.learn(targets) }
+      return choose(among: targets, arrival, pushesNextHop: pushesNextHop)
+    case .pending(let location):
+      return .pending(location)
+    case .failed:
+      counters.add(to: .nextHopsNotLocated)
+      return .refused(.nextHopNotFound)
+    }
+  }
+
+  /// One target needs no list. Addresses that failed a moment ago come last.
+  private mutating func choose(
+    among targets: [ServerTarget], _ arrival: Arrival, pushesNextHop: Bool
+  ) -> TargetSet {
+    if targets.count == 1, let only = targets.first {
+      return reach(only.address, only.transport, arrival, pushesNextHop: pushesNextHop)
+    }
+    return .several(deadHops.sorted(targets, at: arrival.now), pushesNextHop: pushesNextHop)
   }
 
   /// B59: whether a request goes to the configured next hop: it is in no dialog, no Route sends it elsewhere, no
@@ -39,28 +107,23 @@ extension ProxyEngine {
   func pushesNextHop(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
   ) -> Bool {
-    guard let nextHop = configuration.nextHop, plan.nextRoute == nil, !message.to.hasTag,
-      message.method != .ack, plan.token?.flow == nil
+    guard nextHop.exists, plan.nextRoute == nil, !message.to.hasTag, message.method != .ack,
+      plan.token?.flow == nil
     else { return false }
-    let source = arrival.flow.remote
-    let via = message.topVia
-    return !nextHop.addresses.contains { address in
-      // Hosts behind one NAT, or on one machine, share an address: the port decides, of the packet or of Via.
-      address.ip.canonical == source.ip.canonical
-        && (address.port == source.port || address.port == via.port ?? 5060)
-    }
+    return !nextHop.sent(from: arrival.flow.remote, message.topVia)
   }
 
-  private mutating func reach(
-    _ address: SocketAddress, _ transport: TransportProtocol, _ arrival: Arrival,
-    preferring preferred: UInt16, pushesNextHop: Bool
-  ) -> Result<ForwardingTarget, RoutingRefusal> {
+  /// The socket and flow toward an address, when one of ours can reach it.
+  mutating func reach(
+    _ address: SocketAddress, _ transport: TransportProtocol, _ arrival: Arrival, pushesNextHop: Bool
+  ) -> TargetSet {
     // G9: to send to ourselves is to go round in circles.
-    if own.contains(address, over: transport) { return .failure(RoutingRefusal(answer: .loopDetected)) }
-    guard let listener = own.listener(for: address.ip, over: transport, preferring: preferred),
+    if own.contains(address, over: transport) { return .refused(.loopDetected) }
+    guard
+      let listener = own.listener(for: address.ip, over: transport, preferring: arrival.flow.listener),
       let flow = flow(to: address, from: listener, at: arrival.now)
-    else { return .failure(RoutingRefusal(answer: .nextHopUnreachable)) }
-    return .success(ForwardingTarget(flow: flow, pushesNextHop: pushesNextHop))
+    else { return .refused(.nextHopUnreachable) }
+    return .one(ForwardingTarget(flow: flow, pushesNextHop: pushesNextHop))
   }
 
   /// The flow from a listener to a peer; a wildcard listener asks which local address leads there.

@@ -7,6 +7,7 @@ import CallState
 import PagedStorage
 import SIPSyntax
 import SIPTransactions
+import ServerLocation
 import Timekeeping
 
 /// Most entries of one wheel that one call looks at.
@@ -26,6 +27,9 @@ extension ProxyEngine {
       fire(server: server, now, &bench, into: &outbox)
     }
     dialogs.expire(at: now, budget: sliceBudget)
+    var settled: [LocationID] = []
+    locator.advance(to: now, asking: &outbox.questions, settled: &settled)
+    resume(settled, at: now, &bench, into: &outbox)
   }
 
   /// The earliest instant at which something can be due.
@@ -33,6 +37,7 @@ extension ProxyEngine {
     var earliest = clients.nextWakeUp ?? .distantFuture
     earliest = min(earliest, servers.nextWakeUp ?? .distantFuture)
     earliest = min(earliest, dialogs.nextWakeUp ?? .distantFuture)
+    earliest = min(earliest, locator.nextDeadline ?? .distantFuture)
     return earliest == .distantFuture ? nil : earliest
   }
 
@@ -128,24 +133,23 @@ extension ProxyEngine {
     closeBranch(client)
   }
 
-  /// A branch ended without a final response: an INVITE is answered, anything else is not (B79).
+  /// A branch ended without a final response: the request goes another way, or an INVITE is answered and anything
+  /// else is not (B61, B79).
   private mutating func failBranch(
     _ client: UInt32, with answer: OwnResponse, _ now: MonotonicInstant, _ bench: inout Workbench,
     into outbox: inout Outbox
   ) {
     guard !clients.slab[client].flags.contains(.concluded) else { return }
     clients.slab[client].flags.insert(.concluded)
+    if !clients.slab[client].flags.contains(.provisionalReceived) {  // D55: no response at all
+      noteDead(client, at: now)
+      if failOver(from: client, timedOut: true, at: now, &bench, into: &outbox) { return }
+    }
     guard let server = server(of: client), !servers.slab[server].flags.contains(.concluded) else { return }
     guard servers.slab[server].method == .invite else {
       abandon(server, at: now)
       return
     }
-    if !self.answer(server, with: answer, at: now, &bench, into: &outbox) {
-      // The copy of the request was lost to a lack of memory: nothing can be said any more.
-      closeServer(server, at: now)
-      return
-    }
-    endEarlyDialogs(of: server, cause: .setupFailed, at: now)
-    releaseRefresh(of: server, at: now)
+    conclude(server, with: answer, at: now, &bench, into: &outbox)
   }
 }

@@ -20,8 +20,8 @@ extension ProxyEngine {
   ) -> SlabID? {
     var record = ServerTransactionRecord(
       key: key.hash, methodHash: key.methodHash, method: message.method,
-      machine: serverMachine(for: message.method, at: arrival.now),
-      replies: ViaStamp.replies(to: message.topVia, over: arrival.flow))
+      machine: serverMachine(for: message.method, over: arrival.flow, at: arrival.now),
+      replies: replies(to: message.topVia, over: arrival.flow))
     record.branch = branch
     if message.to.hasTag || message.method == .bye { record.flags.insert(.inDialog) }
     if key.isWithoutCookie { record.flags.insert(.withoutCookie) }
@@ -49,7 +49,7 @@ extension ProxyEngine {
     _ target: ForwardingTarget
   ) -> SlabID? {
     var record = ClientTransactionRecord(
-      machine: clientMachine(for: message.method, at: arrival.now), method: message.method,
+      machine: clientMachine(for: message.method, over: target.flow, at: arrival.now), method: message.method,
       methodHash: key.methodHash, identity: identity(of: message, bytes), flow: target.flow, server: .none)
     if message.method == .invite { record.timerC = arrival.now + timerCInterval }
     counters.add(to: message.method == .invite ? .inviteClientTransactions : .nonInviteClientTransactions)
@@ -65,16 +65,25 @@ extension ProxyEngine {
     return UInt32(truncatingIfNeeded: hasher.finish64())
   }
 
-  func serverMachine(for method: SIPMethod, at now: MonotonicInstant) -> ServerMachine {
-    method == .invite
-      ? .invite(InviteServerTransaction(receivedAt: now, timers: timers, reliable: false))
-      : .nonInvite(NonInviteServerTransaction(receivedAt: now, timers: timers, reliable: false))
+  /// Where the responses to a request go.
+  func replies(to via: ViaValue, over flow: Flow) -> Flow {
+    ViaStamp.replies(to: via, over: flow, own.transport(of: flow.listener))
   }
 
-  func clientMachine(for method: SIPMethod, at now: MonotonicInstant) -> ClientMachine {
-    method == .invite
-      ? .invite(InviteClientTransaction(sentAt: now, timers: timers, reliable: false))
-      : .nonInvite(NonInviteClientTransaction(sentAt: now, timers: timers, reliable: false))
+  private func serverMachine(
+    for method: SIPMethod, over flow: Flow, at now: MonotonicInstant
+  ) -> ServerMachine {
+    let reliable = own.transport(of: flow.listener).isReliable
+    return method == .invite
+      ? .invite(InviteServerTransaction(receivedAt: now, timers: timers, reliable: reliable))
+      : .nonInvite(NonInviteServerTransaction(receivedAt: now, timers: timers, reliable: reliable))
+  }
+
+  func clientMachine(for method: SIPMethod, over flow: Flow, at now: MonotonicInstant) -> ClientMachine {
+    let reliable = own.transport(of: flow.listener).isReliable
+    return method == .invite
+      ? .invite(InviteClientTransaction(sentAt: now, timers: timers, reliable: reliable))
+      : .nonInvite(NonInviteClientTransaction(sentAt: now, timers: timers, reliable: reliable))
   }
 
   /// The final response went upstream, or none ever will.
@@ -82,6 +91,7 @@ extension ProxyEngine {
     guard !servers.slab[server].flags.contains(.concluded) else { return }
     servers.slab[server].flags.insert(.concluded)
     openServers -= 1
+    releaseAttempt(of: server)
   }
 
   /// Destroys a server transaction and everything it owns (C55).

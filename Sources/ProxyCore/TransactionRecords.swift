@@ -9,10 +9,11 @@ enum ServerMachine: BitwiseCopyable {
   case invite(InviteServerTransaction)
   case nonInvite(NonInviteServerTransaction)
 
+  /// When its next timer fires; at once for a machine that ended without one, over a reliable transport.
   var deadline: MonotonicInstant {
     switch self {
-    case .invite(let machine): machine.deadline
-    case .nonInvite(let machine): machine.deadline
+    case .invite(let machine): machine.isTerminated ? .origin : machine.deadline
+    case .nonInvite(let machine): machine.isTerminated ? .origin : machine.deadline
     }
   }
 
@@ -29,10 +30,11 @@ enum ClientMachine: BitwiseCopyable {
   case invite(InviteClientTransaction)
   case nonInvite(NonInviteClientTransaction)
 
+  /// When its next timer fires; at once for a machine that ended without one, over a reliable transport.
   var deadline: MonotonicInstant {
     switch self {
-    case .invite(let machine): machine.deadline
-    case .nonInvite(let machine): machine.deadline
+    case .invite(let machine): machine.isTerminated ? .origin : machine.deadline
+    case .nonInvite(let machine): machine.isTerminated ? .origin : machine.deadline
     }
   }
 
@@ -85,8 +87,10 @@ struct ServerTransactionRecord: TimedRecord {
   var machine: ServerMachine
   /// Where responses go (D20–D22), from the address the request came to.
   var replies: Flow
-  /// The branch the request was forwarded on.
+  /// The branch the request was forwarded on last.
   var branch = SlabID.none
+  /// Where else the request can go, or what it waits for; none for a request with one known way.
+  var attempt = SlabID.none
   /// Latest provisional, or the final response while retransmissions may ask for it.
   var response = Blob.none
   /// The dialog an in-dialog request belongs to.

@@ -10,18 +10,27 @@ import SIPTransactions
 import Timekeeping
 
 extension ProxyEngine {
-  /// A request could not be sent: the branch ends as if 503 had been received, so 500 goes upstream (B80).
+  /// A request could not be sent: the branch ends as if 503 had been received, so the next address is tried, and
+  /// without one 500 goes upstream (B80, B93). An INVITE that rings already has arrived, whatever broke since.
   mutating func sendFailed(
     _ ticket: SendTicket, _ now: MonotonicInstant, _ bench: inout Workbench, into outbox: inout Outbox
   ) {
     guard clients.slab.isLive(ticket.branch) else { return }
     let client = ticket.branch.index
     guard transportFailed(client, at: now) else { return }
+    noteDead(client, at: now)
     if !clients.slab[client].flags.contains(.concluded) {
       clients.slab[client].flags.insert(.concluded)
       refuse(client, now, &bench, into: &outbox)
     }
     closeBranch(client)
+  }
+
+  /// The address of a branch did not answer, or refused: it is tried last for a while.
+  mutating func noteDead(_ client: UInt32, at now: MonotonicInstant) {
+    let flow = clients.slab[client].flow
+    guard !flow.isExclusive else { return }
+    deadHops.note(flow.remote, over: own.transport(of: flow.listener), at: now)
   }
 
   /// Tells the machine; whether it has ended because of that.
@@ -40,13 +49,8 @@ extension ProxyEngine {
   private mutating func refuse(
     _ client: UInt32, _ now: MonotonicInstant, _ bench: inout Workbench, into outbox: inout Outbox
   ) {
+    if failOver(from: client, timedOut: false, at: now, &bench, into: &outbox) { return }
     guard let server = server(of: client), !servers.slab[server].flags.contains(.concluded) else { return }
-    guard answer(server, with: .serverError, at: now, &bench, into: &outbox) else {
-      closeServer(server, at: now)
-      return
-    }
-    trackFinal(status: OwnResponse.serverError.status, of: server, at: now)
-    endEarlyDialogs(of: server, cause: .setupFailed, at: now)
-    releaseRefresh(of: server, at: now)
+    answerFailure(of: server, at: now, &bench, into: &outbox)
   }
 }

@@ -1,5 +1,5 @@
 // RFC 3261 sections 18.2.1 and 18.2.2, RFC 3581 section 4: what the server transport adds to the top Via,
-// and where a response over UDP goes (D11–D13, D20–D22, G4).
+// and where a response goes (D11–D13, D17, D18, D20–D22, G4).
 //
 // Left open: a `received` or `rport=` value that the sender wrote itself. We overwrite both with what the
 // transport observed (D13), so that no response can be led to a third party.
@@ -49,10 +49,13 @@ struct ViaStamp {
     output.append(decimal: UInt64(source.port))
   }
 
-  /// Where responses go: the observed address, at the observed port when `rport` asked for it.
-  static func replies(to via: ViaValue, over flow: Flow) -> Flow {
+  /// Where responses go: over UDP the observed address, at the observed port when `rport` asked for it; over a
+  /// stream the connection, and without it the observed address at the port of sent-by (D17, D18).
+  static func replies(to via: ViaValue, over flow: Flow, _ transport: TransportProtocol) -> Flow {
     var replies = flow
-    if via.rport == .absent { replies.remote.port = via.port ?? 5060 }
+    if via.rport == .absent || transport.isReliable {
+      replies.remote.port = via.port ?? transport.defaultPort
+    }
     return replies
   }
 }

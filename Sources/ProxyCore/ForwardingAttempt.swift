@@ -1,0 +1,93 @@
+// RFC 3261 section 16.6 item 7, RFC 3263 sections 4.2 and 4.3: several ways for one request (B61, D54, D55).
+//
+// Left open: what is kept for it. A request with one known address keeps nothing here. One whose name is being
+// looked up, that has several addresses, or that left UDP because of its size keeps its octets as received, so that
+// every further try is made from the very message the client sent.
+
+import PagedStorage
+import SIPSyntax
+import ServerLocation
+import Timekeeping
+
+/// One way a request can go.
+struct AttemptTarget: BitwiseCopyable {
+  var address: SocketAddress
+  var transport: TransportProtocol
+  /// The request may be larger than a datagram should be: TCP was tried because of that, and refused (D4).
+  var ignoresSize = false
+  /// TCP stands here only because of the size of the request (D3).
+  var switchedForSize = false
+}
+
+/// What a server transaction keeps as long as its request may have to be sent another way.
+///
+/// The record owns ``original``; the server transaction owns the record.
+struct ForwardingAttempt: SlabRecord {
+  var generation: UInt32 = 0
+  var freeLink: UInt32 = 0
+  /// The transaction the request belongs to.
+  let server: SlabID
+  /// How the request came.
+  let arrival: Flow
+  /// The request as it was received.
+  let original: Blob
+  /// Ways that remain are those from ``next`` on.
+  var targets = InlineArray<8, AttemptTarget?>(repeating: nil)
+  var count = 0
+  var next = 0
+  var pushesNextHop = false
+  /// One of the ways gave no answer in time: the last word is 408 and not 500.
+  var hasTimedOut = false
+  /// How often it began to wait again for the DNS.
+  var resumptions = 0
+
+  init(server: SlabID, arrival: Flow, original: Blob) {
+    self.server = server
+    self.arrival = arrival
+    self.original = original
+  }
+
+  /// Adds a way; those beyond the eighth are not tried.
+  mutating func append(_ target: AttemptTarget) {
+    guard count < 8 else { return }
+    targets[count] = target
+    count += 1
+  }
+
+  /// Puts a way in front of those that remain, if there is room.
+  mutating func insertNext(_ target: AttemptTarget) {
+    guard count < 8 else { return }
+    var position = count
+    while position > next {
+      targets[position] = targets[position - 1]
+      position -= 1
+    }
+    targets[next] = target
+    count += 1
+  }
+
+  /// Takes the next way.
+  mutating func takeNext() -> AttemptTarget? {
+    guard next < count else { return nil }
+    defer { next += 1 }
+    return targets[next]
+  }
+}
+
+/// The attempts of one worker, and which of them wait for which location.
+struct AttemptTable: ~Copyable {
+  var slab: Slab<ForwardingAttempt>
+  private var waiting: [LocationID: [SlabID]] = [:]
+
+  init(pages: PageSource) { slab = Slab(pages: pages, recordsPerChunk: 256) }
+
+  /// Lets an attempt wait until a location is settled.
+  mutating func wait(_ attempt: SlabID, for location: LocationID) {
+    waiting[location, default: []].append(attempt)
+  }
+
+  /// The attempts that waited for a location; some may be gone since.
+  mutating func takeWaiting(for location: LocationID) -> [SlabID] {
+    waiting.removeValue(forKey: location) ?? []
+  }
+}
