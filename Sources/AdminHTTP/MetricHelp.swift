@@ -38,6 +38,19 @@ extension Counter {
     case .receiveTruncated: "Datagrams dropped because they were longer than any message may be."
     case .sendBlocked: "Messages dropped because the socket's send buffer was full."
     case .sendErrors: "Messages the system refused to send."
+    case .connectionsAccepted: "Connections accepted over TCP and TLS."
+    case .connectionsEstablished: "Connections that the proxy opened over TCP and TLS."
+    case .connectionsFailed: "Connections that the proxy tried to open in vain."
+    case .connectionsRefusedByLimit, .connectionsRefusedBySourceLimit:
+      "Connections not accepted or not opened because there were too many, by limit."
+    case .connectionAcceptErrors: "Connections over TCP and TLS that the system would not accept."
+    case .connectionsClosedByPeer, .connectionsClosedBroken, .connectionsClosedIdle,
+      .connectionsClosedReclaimed, .connectionsClosedUnestablished, .connectionsClosedWrongIdentity,
+      .connectionsClosedFramingLost,
+      .connectionsClosedHeaderTooLarge, .connectionsClosedBodyTooLarge, .connectionsClosedTooSlow,
+      .connectionsClosedPartialMemory:
+      "Connections over TCP and TLS that ended, by cause."
+    case .pingsAnswered: "Keep-alives of double CRLF answered on connections."
     case .queryConnectionsCut:
       "Connections of the query API closed before their answer was out: too slow, or too many."
     case .queryAcceptErrors: "Connections of the query API that the system would not accept."
@@ -85,6 +98,9 @@ extension Gauge {
     case .clientTransactions: "Client transactions, until their last timer has ended."
     case .dialogBytes: "Bytes of memory mapped for dialogs."
     case .transactionBytes: "Bytes of memory mapped for transactions."
+    case .connections: "Connections over TCP and TLS, those being opened included."
+    case .partialMessageBytes: "Bytes received of messages that are not complete."
+    case .writeQueueBytes: "Bytes waiting to be sent over connections, as of the last look at each."
     }
   }
 }

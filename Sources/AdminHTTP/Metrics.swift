@@ -98,6 +98,8 @@ extension Counter {
       ("answered_", "", "callkeeper_answers_total", "status"),
       ("dropped_", "", "callkeeper_messages_dropped_total", "reason"),
       ("dialogs_ended_by_", "", "callkeeper_dialogs_ended_total", "cause"),
+      ("connections_closed_", "", "callkeeper_connections_closed_total", "cause"),
+      ("connections_refused_by_", "", "callkeeper_connections_refused_total", "reason"),
       ("timer_", "_fired", "callkeeper_timers_fired_total", "timer"),
     ]
     let name = snakeCase

@@ -5,4 +5,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>

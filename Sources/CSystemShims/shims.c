@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -225,7 +226,7 @@ int ck_tcp_listen(const struct ck_endpoint *address) {
   struct sockaddr_storage name;
   socklen_t length = to_sockaddr(address, &name);
   if (setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(s, (struct sockaddr *)&name, length) ||
-      listen(s, 64))
+      listen(s, SOMAXCONN))
     return close_with(s, errno);
   return s;
 }
@@ -233,6 +234,42 @@ int ck_tcp_listen(const struct ck_endpoint *address) {
 int ck_accept(int socket) {
   int s = accept4(socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   return s < 0 ? -errno : s;
+}
+
+// Without these a connection works all the same, so that a refusal does not matter.
+static void prepare_stream(int socket, int patience) {
+  int on = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+}
+
+int ck_tcp_accept(int socket, int patience, struct ck_endpoint *remote, struct ck_endpoint *local) {
+  struct sockaddr_storage name = {0};
+  socklen_t length = sizeof name;
+  int s = accept4(socket, (struct sockaddr *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (s < 0) return -errno;
+  *remote = from_sockaddr((const struct sockaddr *)&name);
+  int named = ck_socket_name(s, local);
+  if (named) return close_with(s, -named);
+  prepare_stream(s, patience);
+  return s;
+}
+
+int ck_tcp_connect(const struct ck_endpoint *remote, const struct ck_endpoint *local, int patience) {
+  int s = open_socket(remote, SOCK_STREAM), on = 1;
+  if (s < 0) return s;
+  struct sockaddr_storage name;
+  socklen_t length;
+  if (local->family) {
+    // The port is chosen when the other end is known, so that many connections can share it.
+    setsockopt(s, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    length = to_sockaddr(local, &name);
+    if (bind(s, (struct sockaddr *)&name, length)) return close_with(s, errno);
+  }
+  prepare_stream(s, patience);
+  length = to_sockaddr(remote, &name);
+  if (connect(s, (struct sockaddr *)&name, length) && errno != EINPROGRESS) return close_with(s, errno);
+  return s;
 }
 
 static int unix_name(const char *path, struct sockaddr_un *name) {

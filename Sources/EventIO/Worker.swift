@@ -18,7 +18,9 @@ public final class Worker {
   /// When the worker was made.
   public let startedAt: MonotonicInstant
 
-  private let transports: [UDPTransport]
+  /// Connections of all its listeners; none is accepted before the worker exists.
+  let connections: ConnectionTable
+  private let transports: [ListeningTransport]
   private let batch = DatagramBatch()
   private let thread = ThreadConfinement()
   private var engine: Engine
@@ -30,8 +32,8 @@ public final class Worker {
 
   /// Takes over sockets that are bound; `configuration.listeners` describes them in the same order.
   public init(
-    loop: EventLoop, transports: [UDPTransport], configuration: ProxyConfiguration,
-    environment: ProxyEnvironment
+    loop: EventLoop, transports: [ListeningTransport], limits: ConnectionLimits = ConnectionLimits(),
+    configuration: ProxyConfiguration, environment: ProxyEnvironment
   ) throws(EventIOError) {
     self.loop = loop
     self.transports = transports
@@ -39,10 +41,21 @@ public final class Worker {
     engine = Engine(
       proxy: Proxy(configuration: configuration, environment: environment, startingAt: startedAt))
     counters = engine.proxy.counters
+    connections = try ConnectionTable(
+      loop: loop, limits: limits, counting: counters,
+      firstGeneration: .random(in: 1...UInt32.max))
+    connections.whenReadable = { [unowned self] connection in receive(from: connection) }
+    connections.whenChanged = { [unowned self] in settle() }
     timer = try loop.timer { [unowned self] in advance() }
-    for index in transports.indices {
-      events.append(
-        try loop.whenReadable(transports[index].socket) { [unowned self] in receive(from: index) })
+    for (index, transport) in transports.enumerated() {
+      switch transport {
+      case .udp(let datagrams):
+        events.append(
+          try loop.whenReadable(datagrams.socket) { [unowned self] in
+            receive(from: datagrams, listener: UInt16(clamping: index))
+          })
+      case .stream(let stream): try stream.start(listener: UInt16(clamping: index), in: connections)
+      }
     }
   }
 
@@ -64,13 +77,19 @@ public final class Worker {
   }
 
   /// Reads one batch of datagrams; more of them keep the socket readable for the next turn.
-  private func receive(from index: Int) {
+  private func receive(from transport: UDPTransport, listener: UInt16) {
     thread.check()
-    let transport = transports[index]
     let error = batch.receive(from: transport.socket)
     if error != 0, error != EAGAIN, error != EINTR { counters.add(to: .receiveErrors) }
     guard batch.count > 0 else { return }
-    engine.receive(batch, from: transport, listener: UInt16(clamping: index), at: MonotonicClock.now)
+    engine.receive(batch, from: transport, listener: listener, at: MonotonicClock.now)
+    settle()
+  }
+
+  /// Reads what has arrived over a connection; libevent bounds it for each turn.
+  private func receive(from connection: StreamConnection) {
+    thread.check()
+    engine.receive(from: connection, at: MonotonicClock.now)
     settle()
   }
 
@@ -83,7 +102,16 @@ public final class Worker {
 
   /// After every event: sends what the core wants sent, arms the timer, notices the end of draining.
   private func settle() {
-    engine.flush(over: transports, counting: counters, at: MonotonicClock.now)
+    let now = MonotonicClock.now
+    engine.flush(over: transports, counting: counters, at: now)
+    // Sending may open and close connections, and what the proxy does about that is sending again.
+    var notices = connections.takeNotices()
+    while !notices.isEmpty {
+      engine.notice(notices, at: now)
+      engine.flush(over: transports, counting: counters, at: now)
+      notices = connections.takeNotices()
+    }
+    connections.closeFinished()
     if let deadline = engine.proxy.nextDeadline, deadline < armedFor {
       armedFor = deadline
       timer?.arm(after: deadline.duration(since: MonotonicClock.now))
@@ -120,13 +148,30 @@ private struct Engine: ~Copyable {
     }
   }
 
+  mutating func receive(from connection: StreamConnection, at now: MonotonicInstant) {
+    connection.readMessages { message in
+      proxy.receive(message, over: connection.flow, at: now, into: &outbox)
+    }
+  }
+
+  mutating func notice(_ notices: [ConnectionNotice], at now: MonotonicInstant) {
+    for notice in notices {
+      switch notice {
+      case .opened(let flow): proxy.connectionOpened(flow)
+      case .closed(let connection): proxy.connectionClosed(connection)
+      case .failed(let ticket): proxy.sendFailed(ticket, at: now, into: &outbox)
+      }
+    }
+  }
+
   mutating func advance(to now: MonotonicInstant) {
     proxy.advance(to: now, into: &outbox)
   }
 
   /// Sends the outbox and clears it.
-  mutating func flush(over transports: [UDPTransport], counting counters: Counters, at now: MonotonicInstant)
-  {
+  mutating func flush(
+    over transports: [ListeningTransport], counting counters: Counters, at now: MonotonicInstant
+  ) {
     // A function of its own, so that its references are gone and clearing keeps the memory.
     send(over: transports, counting: counters)
     outbox.removeAll()
@@ -140,18 +185,20 @@ private struct Engine: ~Copyable {
   }
 
   /// Sends the outbox in its order, in runs of messages that leave by one socket.
-  private mutating func send(over transports: [UDPTransport], counting counters: Counters) {
+  private mutating func send(over transports: [ListeningTransport], counting counters: Counters) {
     let sends = outbox.sends
     var start = 0
     while start < sends.count {
       let listener = sends[start].flow.listener
       var end = start + 1
       while end < sends.count, sends[end].flow.listener == listener { end += 1 }
-      if Int(listener) < transports.count {
-        transports[Int(listener)].send(
-          sends[start..<end], of: outbox.bytes.bytes, counting: counters, refused: &refused)
-      } else {
-        counters.add(UInt64(end - start), to: .sendErrors)
+      let run = sends[start..<end]
+      switch Int(listener) < transports.count ? transports[Int(listener)] : nil {
+      case .udp(let datagrams):
+        datagrams.send(run, of: outbox.bytes.bytes, counting: counters, refused: &refused)
+      case .stream(let stream):
+        stream.send(run, of: outbox.bytes.bytes, counting: counters, refused: &refused)
+      case nil: counters.add(UInt64(run.count), to: .sendErrors)
       }
       start = end
     }

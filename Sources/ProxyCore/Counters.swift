@@ -25,6 +25,14 @@ public enum Counter: Int, CaseIterable, Sendable {
   case receiveErrors, receiveTruncated, sendBlocked, sendErrors
   // Several ways for one request, and names.
   case failovers, nextHopsNotLocated, nameAnswers, nameFailures
+  // Connections of TCP and TLS.
+  case connectionsAccepted, connectionsEstablished, connectionsFailed
+  case connectionsRefusedByLimit, connectionsRefusedBySourceLimit, connectionAcceptErrors
+  case connectionsClosedByPeer, connectionsClosedBroken, connectionsClosedIdle, connectionsClosedReclaimed
+  case connectionsClosedUnestablished, connectionsClosedWrongIdentity, connectionsClosedFramingLost
+  case connectionsClosedHeaderTooLarge, connectionsClosedBodyTooLarge, connectionsClosedTooSlow
+  case connectionsClosedPartialMemory
+  case pingsAnswered
   // Clients of the query API.
   case queryConnectionsCut, queryAcceptErrors
   // Transactions.
@@ -50,6 +58,7 @@ public enum Gauge: Int, CaseIterable, Sendable {
   case serverTransactions, serverTransactionsOpen
   case clientTransactions
   case dialogBytes, transactionBytes
+  case connections, partialMessageBytes, writeQueueBytes
 }
 
 /// The counters of one worker: written by that worker alone, readable from any thread.

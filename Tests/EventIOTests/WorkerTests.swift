@@ -30,7 +30,8 @@ private final class Bench {
       processKey: HashKey(1, 2), tokenKey: HashKey(3, 4), pages: OperatingSystem.pages,
       sourceAddress: { OperatingSystem.sourceAddress(toward: $0) })
     let worker = try Worker(
-      loop: loop, transports: transports, configuration: configuration, environment: environment)
+      loop: loop, transports: transports.map { .udp($0) }, configuration: configuration,
+      environment: environment)
     let admin = AdminServer(loop: loop, counting: worker.counters) { [unowned worker] request in
       worker.respond(
         to: request,

@@ -68,6 +68,14 @@ int ck_tcp_listen(const struct ck_endpoint *address);
 /// Accepts a connection without waiting, as a non-blocking socket. The caller closes it.
 int ck_accept(int socket);
 
+/// The same for a connection of SIP: small messages leave at once, and one whose peer has taken nothing for
+/// `patience` milliseconds breaks. Fills in both its ends.
+int ck_tcp_accept(int socket, int patience, struct ck_endpoint *remote, struct ck_endpoint *local);
+
+/// Begins to connect to `remote` from the address `local` (family 0: the kernel chooses) and any port, without
+/// waiting; options as above. The caller closes the socket, which is writable once it has an outcome.
+int ck_tcp_connect(const struct ck_endpoint *remote, const struct ck_endpoint *local, int patience);
+
 /// Opens a non-blocking listening Unix socket with mode 0660 at `path`, which must not exist. The
 /// caller closes it and removes the path.
 int ck_unix_listen(const char *path);

@@ -1,0 +1,214 @@
+import ProxyCore
+import SIPSyntax
+import Timekeeping
+
+/// All connections of one worker, over every listener: who they are, how many, and what they hold.
+///
+/// What concerns the proxy is collected in ``notices`` and taken from there when nothing is being sent, so that
+/// sending never calls back into the proxy.
+final class ConnectionTable {
+  /// Connections looked at in one turn of the loop when time passes.
+  private static let sweptAtOnce = 4_096
+  /// Connections that are asked, from the one longest unused on, to make room.
+  private static let askedForRoom = 64
+
+  /// The loop all of them wait in.
+  let loop: EventLoop
+  /// What they may take.
+  let limits: ConnectionLimits
+  /// What is counted of them.
+  let counters: Counters
+  /// Called from the loop when a connection may have messages: reads them.
+  var whenReadable: (StreamConnection) -> Void = { _ in }
+  /// Called from the loop when there may be notices.
+  var whenChanged: () -> Void = {}
+
+  private var slots: [StreamConnection?] = []
+  private var freeSlots: [Int] = []
+  private var routes: [ConnectionRoute: StreamConnection] = [:]
+  private var sources: [ConnectionSource: Int] = [:]
+  private var recency = RecencyList()
+  private var notices: [ConnectionNotice] = []
+  private var finishing: [StreamConnection] = []
+  private var generation: UInt32
+  private var sweeper: LoopEvent?
+  private var sweepCursor = 0
+  /// Octets of incomplete messages.
+  private var partialBytes = 0
+  /// Octets that wait to be sent.
+  private var queuedBytes = 0
+
+  /// An empty table; `firstGeneration` is random, so that names of an earlier process's connections name none.
+  init(
+    loop: EventLoop, limits: ConnectionLimits, counting counters: Counters, firstGeneration: UInt32
+  ) throws(EventIOError) {
+    self.loop = loop
+    self.limits = limits
+    self.counters = counters
+    generation = firstGeneration
+    sweeper = try loop.timer { [unowned self] in
+      sweep(ConnectionTable.sweptAtOnce, at: MonotonicClock.now)
+      whenChanged()
+    }
+  }
+
+  /// Connections that there are.
+  var count: Int { slots.count - freeSlots.count }
+
+  // MARK: Finding
+
+  /// The connection of that name.
+  func connection(_ id: ConnectionID) -> StreamConnection? {
+    guard !id.isNone, Int(id.slot) < slots.count, let found = slots[Int(id.slot)] else { return nil }
+    return found.flow.connection == id ? found : nil
+  }
+
+  /// The connection of ours that leads there (D41).
+  func connection(along route: ConnectionRoute) -> StreamConnection? { routes[route] }
+
+  // MARK: Coming and going
+
+  /// Whether there may be one more, from `source` when it is accepted; makes room if it can (D47).
+  func admits(_ source: IPAddress?, at now: MonotonicInstant) -> Bool {
+    if let source {
+      let source = ConnectionSource(source)
+      if sources[source, default: 0] >= limits.connectionsOfSource, !reclaim(from: source, at: now) {
+        counters.add(to: .connectionsRefusedBySourceLimit)
+        return false
+      }
+    }
+    if count >= limits.connections, !reclaim(at: now) {
+      counters.add(to: .connectionsRefusedByLimit)
+      return false
+    }
+    return true
+  }
+
+  /// Closes the connection that was longest unused, if nobody will miss it.
+  @discardableResult
+  func reclaim(from source: ConnectionSource? = nil, at now: MonotonicInstant) -> Bool {
+    for slot in recency.oldest(ConnectionTable.askedForRoom) {
+      guard let candidate = slots[slot], candidate.isReclaimable(at: now) else { continue }
+      if let source, candidate.source != source { continue }
+      candidate.close(because: .reclaimed)
+      return true
+    }
+    return false
+  }
+
+  /// Takes in a connection; `flow` gets its name here.
+  @discardableResult
+  func add(
+    _ bufferevent: OpaquePointer, tls: TLSContext?, _ flow: Flow, route: ConnectionRoute?
+  ) -> StreamConnection {
+    let slot = freeSlots.popLast() ?? slots.count
+    if slot == slots.count { slots.append(nil) }
+    generation = generation == .max ? 1 : generation + 1
+    var flow = flow
+    flow.connection = ConnectionID(slot: UInt32(slot), generation: generation)
+    let connection = unsafe StreamConnection(
+      bufferevent, tls: tls, flow: flow, route: route, in: self)
+    slots[slot] = connection
+    recency.append(slot)
+    if let route { routes[route] = connection }
+    if let source = connection.source { sources[source, default: 0] += 1 }
+    if connection.state == .open { established(connection) }
+    counters.set(.connections, to: count)
+    if count == 1 { sweeper?.arm(after: .seconds(1)) }
+    return connection
+  }
+
+  /// Tells the proxy of a connection it can use.
+  func established(_ connection: StreamConnection) {
+    counters.add(to: connection.route == nil ? .connectionsAccepted : .connectionsEstablished)
+    notices.append(.opened(connection.flow))
+  }
+
+  /// Tells the proxy that a connection and the requests on it are lost.
+  func ended(_ connection: StreamConnection, because end: ConnectionEnd?, requests: [SendTicket]) {
+    if let end { counters.add(to: end.counter) }
+    notices.append(.closed(connection.flow.connection))
+    for ticket in requests { notices.append(.failed(ticket)) }
+    if let route = connection.route, routes[route] === connection { routes[route] = nil }
+  }
+
+  /// Frees the place of a connection that has closed.
+  func remove(_ connection: StreamConnection) {
+    let slot = Int(connection.flow.connection.slot)
+    slots[slot] = nil
+    freeSlots.append(slot)
+    recency.remove(slot)
+    if let source = connection.source {
+      let left = sources[source, default: 1] - 1
+      sources[source] = left > 0 ? left : nil
+    }
+    counters.set(.connections, to: count)
+  }
+
+  // MARK: For the worker
+
+  /// What happened since the last call.
+  func takeNotices() -> [ConnectionNotice] {
+    guard !notices.isEmpty else { return [] }
+    defer { notices.removeAll() }
+    return notices
+  }
+
+  /// A connection that closes once the answer to what it sent has left.
+  func closeSoon(_ connection: StreamConnection) { finishing.append(connection) }
+
+  /// Everything the proxy had to say has been queued.
+  func closeFinished() {
+    guard !finishing.isEmpty else { return }
+    let last = finishing
+    finishing.removeAll()
+    for connection in last { connection.closeWhenDrained() }
+  }
+
+  // MARK: Limits
+
+  /// Notes that a connection was used.
+  func touch(_ connection: StreamConnection) { recency.touch(Int(connection.flow.connection.slot)) }
+
+  /// Whether so many octets may wait behind those that wait on a connection already.
+  func hasRoom(for octets: Int, behind waiting: Int) -> Bool {
+    waiting + octets <= limits.queueBytes && queuedBytes + octets <= limits.allQueueBytes
+  }
+
+  /// Takes in how much more or less a connection holds.
+  func account(input: Int, output: Int) {
+    partialBytes += input
+    queuedBytes += output
+    counters.set(.partialMessageBytes, to: partialBytes)
+    counters.set(.writeQueueBytes, to: queuedBytes)
+  }
+
+  /// Gives up the incomplete message that began first, when all of them are too many octets (D35).
+  ///
+  /// A peer that sends fast enough is never the one.
+  func boundPartialMessages() {
+    guard partialBytes > limits.partialBytes else { return }
+    var slowest: (since: MonotonicInstant, connection: StreamConnection)?
+    for case .some(let connection) in slots {
+      guard let since = connection.partialSince, since < slowest?.since ?? .distantFuture else { continue }
+      slowest = (since, connection)
+    }
+    slowest?.connection.giveUpMessage(because: .partialMemory)
+  }
+
+  /// Lets every connection do what is due by `now`, or the next `most` of them.
+  func sweep(_ most: Int = .max, at now: MonotonicInstant) {
+    let end = min(slots.count, sweepCursor + min(most, slots.count))
+    while sweepCursor < end {
+      slots[sweepCursor]?.advance(to: now)
+      sweepCursor += 1
+    }
+    if sweepCursor >= slots.count { sweepCursor = 0 }
+    if count > 0 { sweeper?.arm(after: sweepCursor == 0 ? .seconds(1) : .zero) }
+  }
+}
+
+extension StreamConnection {
+  /// Whom it counts for; nil for one of ours.
+  var source: ConnectionSource? { route == nil ? ConnectionSource(flow.remote.ip) : nil }
+}
