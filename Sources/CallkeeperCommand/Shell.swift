@@ -40,7 +40,8 @@ final class Shell {
       let configuration = preparation.proxyConfiguration(
         run, bound: bound, localAddresses: OperatingSystem.localAddresses())
       let worker = try Worker(
-        loop: loop, transports: transports.map { .udp($0) }, configuration: configuration, environment: environment)
+        loop: loop, transports: transports.map { .udp($0) }, configuration: configuration,
+        environment: environment)
       let admin = AdminServer(loop: loop, counting: worker.counters) { [unowned worker] request in
         worker.respond(to: request, with: Shell.facts(of: worker))
       }
