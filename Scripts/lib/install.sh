@@ -54,44 +54,49 @@ build_release() {
 
 # need_unpacked PACKAGE FOLDER: unpacks a Debian package into FOLDER without installing it, so that no service of it
 # is ever set up, enabled or started. Does nothing when FOLDER has it already.
-need_unpacked() { unpack "$1" "$2" "$1"; }
+need_unpacked() {
+  [ -e "$2/.unpacked-$1" ] || unpack "$2" "$1"
+}
 
-# need_program NAME PACKAGE FOLDER: nothing when the program NAME is installed; else its package and everything that
-# the package depends on and this machine lacks are unpacked into FOLDER, like above. It runs with LD_LIBRARY_PATH.
-need_program() {
-  local name=$1 package=$2 folder=$3 wanted
-  PATH=$PATH:/usr/sbin command -v "$name" >/dev/null 2>&1 && return 0
-  [ -e "$folder/.unpacked-$package" ] && return 0
-  wanted=$(missing_packages "$package")
-  [ -n "$wanted" ] || { as_root apt-get update -qq >&2; wanted=$(missing_packages "$package"); }
-  [ -n "$wanted" ] || { say "No package $package to be had."; return 1; }
+# need_programs FOLDER NAME=PACKAGE...: for each program NAME that is not installed, its package and all that the package
+# depends on and this machine lacks are unpacked into FOLDER, like above. Such a program runs with LD_LIBRARY_PATH.
+need_programs() {
+  local folder=$1 pair packages=() wanted
+  shift
+  for pair in "$@"; do
+    PATH=$PATH:/usr/sbin command -v "${pair%%=*}" >/dev/null 2>&1 || [ -e "$folder/.unpacked-${pair#*=}" ] \
+      || packages+=("${pair#*=}")
+  done
+  [ ${#packages[@]} -eq 0 ] && return 0
+  wanted=$(missing_packages "${packages[@]}")
+  [ -n "$wanted" ] || { as_root apt-get update -qq >&2; wanted=$(missing_packages "${packages[@]}"); }
+  [ -n "$wanted" ] || { say "Could not find the packages ${packages[*]}."; return 1; }
   # shellcheck disable=SC2086
-  unpack "$package" "$folder" $wanted
+  unpack "$folder" $wanted
 }
 
-# missing_packages PACKAGE: what an installation would add to this machine.
+# missing_packages PACKAGE...: what installing these would add to this machine.
 missing_packages() {
-  LC_ALL=C apt-get install --simulate --no-install-recommends "$1" 2>/dev/null | awk '$1 == "Inst" { print $2 }'
+  LC_ALL=C apt-get install --simulate --no-install-recommends "$@" 2>/dev/null | awk '$1 == "Inst" { print $2 }'
 }
 
-# unpack NAME FOLDER PACKAGE...: downloads the packages and unpacks them into FOLDER, once for each NAME.
+# unpack FOLDER PACKAGE...: downloads the packages, unpacks them into FOLDER, and notes there which these were.
 unpack() {
-  local name=$1 folder=$2 download file
-  shift 2
-  [ -e "$folder/.unpacked-$name" ] && return 0
-  say "Unpacking $name into $folder (not installed)"
+  local folder=$1 download file package
+  shift
+  say "Unpacking into $folder (not installed): $*"
   mkdir -p "$folder" && folder=$(cd "$folder" && pwd) || return 1
   download=$(mktemp -d) || return 1
   # apt fetches as an unprivileged user of its own, who must be able to write here.
   [ "$(id -u)" -eq 0 ] && chown _apt "$download" 2>/dev/null
   if ! (cd "$download" && { apt-get download -qq "$@" || { as_root apt-get update -qq && apt-get download -qq "$@"; }; }) >&2; then
     rm -rf "$download"
-    say "Could not fetch $name."
+    say "Could not fetch $*."
     return 1
   fi
   for file in "$download"/*.deb; do
     dpkg -x "$file" "$folder" || { rm -rf "$download"; say "Could not unpack $file."; return 1; }
   done
   rm -rf "$download"
-  touch "$folder/.unpacked-$name"
+  for package in "$@"; do touch "$folder/.unpacked-$package"; done
 }

@@ -59,8 +59,8 @@ class Call:
             self.cseq[by] += 1
             cseq = self.cseq[by]
         message = sender.compose(
-            method, receiver.uri, self.call_id, self.party(by), self.party(other), cseq, headers, self.routes[by])
-        match = re.search(r"sips?:(?:[^@>]*@)?(\[[^\]]+\]|[^:;>]+)(?::(\d+))?", (self.routes[by] or [receiver.uri])[0])
+            method, receiver.contact, self.call_id, self.party(by), self.party(other), cseq, headers, self.routes[by])
+        match = re.search(r"sips?:(?:[^@>]*@)?(\[[^\]]+\]|[^:;>]+)(?::(\d+))?", (self.routes[by] or [receiver.contact])[0])
         return sender.send(message, (match[1].strip("[]"), int(match[2] or 5060)))
 
     def acknowledge(self, by="caller"):

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+from types import SimpleNamespace
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -42,9 +43,9 @@ class Proxy:
         """(host, port) as sockets take it."""
         return (self.host, self.port)
 
-    def place(self, transport):
-        """(host, port) of its listener for a transport."""
-        return (self.host, self.listeners[transport])
+    def over(self, transport):
+        """Its listener for a transport as the first hop of a call."""
+        return SimpleNamespace(address=(self.host, self.listeners[transport]))
 
     @property
     def hostport(self):

@@ -13,7 +13,7 @@ class Sipp:
                  transport="u1"):
         self.role, self.file, self.port, self.calls, self.rate = role, file, port, calls, rate
         self.host, self.timeout, self.trace = host, timeout, trace
-        self.extra = ["-t", transport, *extra]
+        self.extra = ["-t", transport, "-max_socket", "2000", *extra]
         base = scratch / f"{file.stem}-{role}-{port}"
         self.messages_file = base.with_suffix(".messages")
         self.errors_file = base.with_suffix(".errors")

@@ -74,6 +74,7 @@ class StreamAgent(UserAgent):
     def __init__(self, name, host="127.0.0.1", secure=None, port=0):
         self.name, self.host = name, host
         self.secure = secure
+        self.contact_behind_nat = None
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.create_server((host, port), family=family, backlog=128)
         self.port = self.socket.getsockname()[1]

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from .baresip import Baresip
 from .kamailio import Kamailio
 from .linphone import Linphone
 from .proxy import Proxy
@@ -156,6 +157,15 @@ class Stage:
         phone = Linphone(name, self.scratch, host, self.port(host), route, **options)
         self._owned.append(phone)
         eventually(lambda: phone.is_listening, bool, f"the socket of {name}'s phone", within=20)
+        return phone
+
+    def baresip(self, name, route, host="127.0.0.1", **options):
+        """A phone of Baresip's whose outbound proxy is the address `route`; it listens already."""
+        port, following = self.port(host), self.port(host)
+        while following != port + 1:
+            port, following = following, self.port(host)
+        phone = Baresip(name, self.scratch, host, port, self.port(host), route, **options)
+        self._owned.append(phone)
         return phone
 
     def authority(self, name="root"):

@@ -77,6 +77,7 @@ class UserAgent:
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((host, port))
         self.port = self.socket.getsockname()[1]
+        self.contact_behind_nat = None
         self.log = []
         self._waiting = []
 
@@ -87,6 +88,11 @@ class UserAgent:
     @property
     def uri(self):
         return f"sip:{self.name}@{self.hostport}"
+
+    @property
+    def contact(self):
+        """What its Contact says; behind a NAT that is nothing anybody can reach."""
+        return self.contact_behind_nat or self.uri
 
     def send(self, message, to):
         data = message if isinstance(message, bytes) else message.encode()
@@ -157,7 +163,7 @@ class UserAgent:
             f"CSeq: {cseq} {method}",
         ]
         if method in ("INVITE", "UPDATE", "SUBSCRIBE", "REFER"):
-            lines.append(f"Contact: <{self.uri}>")
+            lines.append(f"Contact: <{self.contact}>")
         lines += [*headers, f"Content-Length: {len(body)}", "", ""]
         return "\r\n".join(lines).encode() + body
 
@@ -173,7 +179,7 @@ class UserAgent:
         lines += [f"From: {request.get('From')}", f"To: {to}", f"Call-ID: {request.get('Call-ID')}",
                   f"CSeq: {request.get('CSeq')}"]
         if contact and 100 < status < 300 and request.method in ("INVITE", "UPDATE"):
-            lines.append(f"Contact: <{self.uri}>")
+            lines.append(f"Contact: <{self.contact}>")
         lines += [*headers, "Content-Length: 0", "", ""]
         return self.send("\r\n".join(lines), request.source)
 
