@@ -13,6 +13,9 @@ extension Counter {
     case .responsesReceived: "SIP responses received."
     case .keepAlivesReceived: "Keep-alive datagrams received: empty ones and those of line breaks only."
     case .requestRetransmissionsReceived: "Requests received that repeat one already known."
+    case .stunBindingsAnswered: "STUN Binding requests answered with the client's address."
+    case .stunBindingsRefused:
+      "STUN Binding requests answered 420 because they demand what is not known here."
     case .requestsForwarded: "Requests forwarded, without retransmissions."
     case .responsesForwarded: "Responses forwarded."
     case .acksForwarded: "ACK requests forwarded."
@@ -31,7 +34,7 @@ extension Counter {
       .droppedStrayResponse, .droppedForeignVia, .droppedLateResponse, .droppedUnsendableResponse,
       .droppedAckNotAllowed, .droppedAckUnroutable, .droppedCancelNotAllowed, .droppedCancelUnroutable,
       .droppedTimeoutOfNonInvite, .droppedLateFinal, .droppedTimedOutBranch, .droppedForbiddenDestination,
-      .droppedOutOfMemory:
+      .droppedOutOfMemory, .droppedStun:
       "Messages not forwarded and not answered, by reason."
     case .ignoredMaddr: "Via fields whose maddr parameter was not followed."
     case .receiveErrors: "Errors the system reported when datagrams were received."

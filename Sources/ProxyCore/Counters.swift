@@ -7,6 +7,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   // What arrived.
   case requestsReceived, responsesReceived, keepAlivesReceived
   case requestRetransmissionsReceived
+  // STUN keep-alives (RFC 5626 §8).
+  case stunBindingsAnswered, stunBindingsRefused, droppedStun
   // What left.
   case requestsForwarded, responsesForwarded, acksForwarded, cancelsForwardedStatelessly
   case requestRetransmissionsSent, finalRetransmissionsSent, tryingSent, cancelsSent, acksSent

@@ -35,6 +35,9 @@ public struct Proxy: ~Copyable {
   public mutating func receive(
     _ datagram: Span<UInt8>, over flow: Flow, at now: MonotonicInstant, into outbox: inout Outbox
   ) {
+    if !datagram.isEmpty, datagram[0] <= 1, engine.receivesDatagrams(flow.listener) {
+      return engine.receiveStun(datagram, over: flow, into: &outbox)
+    }
     let arrival = Arrival(flow: flow, now: now)
     switch message.parse(datagram, datagram: !engine.own.transport(of: flow.listener).isReliable) {
     case .wellFormed:
