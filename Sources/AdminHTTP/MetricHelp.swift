@@ -40,6 +40,10 @@ extension Counter {
     case .receiveErrors: "Errors the system reported when datagrams were received."
     case .receiveTruncated: "Datagrams dropped because they were longer than any message may be."
     case .sendBlocked: "Messages dropped because the socket's send buffer was full."
+    case .icmpFailuresReceived:
+      "ICMP errors received that say a datagram of ours cannot reach its destination."
+    case .icmpErrorsIgnored: "ICMP errors received that do not say so, such as an exceeded time to live."
+    case .branchesUnreachable: "Forwarded requests given up at once because of an ICMP error."
     case .sendErrors: "Messages the system refused to send."
     case .connectionsAccepted: "Connections accepted over TCP and TLS."
     case .connectionsEstablished: "Connections that the proxy opened over TCP and TLS."

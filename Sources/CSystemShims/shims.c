@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/errqueue.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -160,6 +161,52 @@ int ck_send_batch(int socket, const uint8_t *buffer, const struct ck_departure *
   return sent < 0 ? -errno : sent;
 }
 
+static struct ck_socket_error reported(struct msghdr *message) {
+  struct ck_socket_error error = {0};
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+    int is_v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
+    int is_v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
+    if (!is_v4 && !is_v6) continue;
+    struct {
+      struct sock_extended_err error;
+      struct sockaddr_in6 offender;
+    } found = {0};
+    size_t length = c->cmsg_len - CMSG_LEN(0);
+    memcpy(&found, CMSG_DATA(c), length < sizeof found ? length : sizeof found);
+    if (found.error.ee_origin == SO_EE_ORIGIN_ICMP) error.family = 4;
+    if (found.error.ee_origin == SO_EE_ORIGIN_ICMP6) error.family = 6;
+    error.type = found.error.ee_type;
+    error.code = found.error.ee_code;
+    error.offender = from_sockaddr((const struct sockaddr *)&found.offender);
+  }
+  return error;
+}
+
+int ck_receive_errors(int socket, uint8_t *buffer, size_t slot, struct ck_socket_error *errors, unsigned count) {
+  for (unsigned i = 0; i < count; i++) {
+    struct sockaddr_storage destination = {0};
+    union {
+      struct cmsghdr align;
+      // Packet information of either family, then the error with its offender.
+      char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+                 CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in6))];
+    } control;
+    struct iovec vector = {.iov_base = buffer + i * slot, .iov_len = slot};
+    struct msghdr message = {.msg_name = &destination,
+                             .msg_namelen = sizeof destination,
+                             .msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t length = recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+    if (length < 0) return i > 0 || errno == EAGAIN ? (int)i : -errno;
+    errors[i] = reported(&message);
+    errors[i].destination = from_sockaddr((const struct sockaddr *)&destination);
+    errors[i].length = (uint32_t)length;
+  }
+  return (int)count;
+}
+
 static int close_with(int socket, int error) {
   close(socket);
   return -error;
@@ -184,6 +231,9 @@ int ck_udp_open(const struct ck_endpoint *address, int shared, int wildcard) {
                                       : setsockopt(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
     if (failed) return close_with(s, errno);
   }
+  int failed = address->family == 4 ? setsockopt(s, IPPROTO_IP, IP_RECVERR, &on, sizeof on)
+                                    : setsockopt(s, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
+  if (failed) return close_with(s, errno);
   struct sockaddr_storage name;
   socklen_t length = to_sockaddr(address, &name);
   if (bind(s, (struct sockaddr *)&name, length)) return close_with(s, errno);

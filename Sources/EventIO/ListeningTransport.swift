@@ -33,4 +33,9 @@ public enum ListeningTransport {
     case .stream(let stream): stream.bound
     }
   }
+
+  /// Whether the network said that datagrams sent from here cannot reach their destinations.
+  var hasQuotations: Bool {
+    if case .udp(let datagrams) = self { datagrams.errors.hasQuotations } else { false }
+  }
 }

@@ -19,6 +19,9 @@ public final class UDPTransport {
   /// Bytes of receive buffer that the system granted.
   public let grantedReceiveBuffer: Int
 
+  /// What the network says about datagrams sent from here.
+  let errors: SocketErrorQueue
+
   private let isWildcard: Bool
   private var departures: [ck_departure] = []
 
@@ -29,6 +32,7 @@ public final class UDPTransport {
     let socket = try EventIOError.check(
       unsafe ck_udp_open(&endpoint, 1, free.ip.isUnspecified ? 1 : 0), "bind", "udp:\(free)")
     self.socket = socket
+    errors = SocketErrorQueue(of: socket)
     bound = free
     isWildcard = free.ip.isUnspecified
     grantedReceiveBuffer = Int(ck_set_receive_buffer(socket, UDPTransport.receiveBufferSize))
@@ -55,8 +59,10 @@ public final class UDPTransport {
 
   /// Sends messages of `bytes` in their order; what cannot leave at once is dropped and counted.
   ///
-  /// A socket buffer that is full drops as the network would (SIP repeats over UDP). Any other refusal
-  /// concerns one message; its ticket goes to `refused`, and the rest is sent.
+  /// A socket buffer that is full drops as the network would (SIP repeats over UDP). Any other refusal may be
+  /// the news about another destination, which the kernel tells to whoever calls next: the message is sent
+  /// once more after the error queue was emptied. A second refusal concerns the message; its ticket goes to
+  /// `refused`, and the rest is sent.
   func send(
     _ sends: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [SendTicket]
   ) {
@@ -76,6 +82,7 @@ public final class UDPTransport {
     _ batch: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [SendTicket]
   ) {
     var start = 0
+    var repeated = -1
     while start < departures.count {
       let result = unsafe bytes.withUnsafeBufferPointer { bytes in
         unsafe departures.withUnsafeBufferPointer { departures in
@@ -92,6 +99,11 @@ public final class UDPTransport {
         counters.add(UInt64(departures.count - start), to: .sendBlocked)
         start = departures.count
       default:
+        if repeated != start {
+          repeated = start
+          errors.drain(counting: counters)
+          continue
+        }
         counters.add(to: .sendErrors)
         if let ticket = batch[batch.startIndex + start].ticket { refused.append(ticket) }
         start += 1

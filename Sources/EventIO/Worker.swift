@@ -80,8 +80,12 @@ public final class Worker {
   private func receive(from transport: UDPTransport, listener: UInt16) {
     thread.check()
     let error = batch.receive(from: transport.socket)
-    if error != 0, error != EAGAIN, error != EINTR { counters.add(to: .receiveErrors) }
-    guard batch.count > 0 else { return }
+    if error != 0, error != EINTR {
+      // Without a datagram it was the error queue that woke us, or it would next time.
+      let isExplained = transport.errors.drain(counting: counters) || error == EAGAIN
+      if !isExplained { counters.add(to: .receiveErrors) }
+    }
+    guard batch.count > 0 || transport.errors.hasQuotations else { return }
     engine.receive(batch, from: transport, listener: listener, at: MonotonicClock.now)
     settle()
   }
@@ -175,10 +179,16 @@ private struct Engine: ~Copyable {
     // A function of its own, so that its references are gone and clearing keeps the memory.
     send(over: transports, counting: counters)
     outbox.removeAll()
-    // What the core answers to a refused request is a response; a refused response is only counted (B94).
-    while !refused.isEmpty {
+    // What the core sends because of a refusal goes elsewhere, and a refused response is only counted (B94):
+    // this ends.
+    while !refused.isEmpty || transports.contains(where: \.hasQuotations) {
       for ticket in refused { proxy.sendFailed(ticket, at: now, into: &outbox) }
       refused.removeAll(keepingCapacity: true)
+      for case .udp(let datagrams) in transports where datagrams.errors.hasQuotations {
+        for quotation in datagrams.errors.takeQuotations() {
+          proxy.destinationUnreachable(quoting: quotation.span, at: now, into: &outbox)
+        }
+      }
       send(over: transports, counting: counters)
       outbox.removeAll()
     }

@@ -35,6 +35,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case connectionsClosedHeaderTooLarge, connectionsClosedBodyTooLarge, connectionsClosedTooSlow
   case connectionsClosedPartialMemory
   case pingsAnswered
+  // ICMP errors (D24): failures, others, and the branches that a failure ended.
+  case icmpFailuresReceived, icmpErrorsIgnored, branchesUnreachable
   // Clients of the query API.
   case queryConnectionsCut, queryAcceptErrors
   // Transactions.

@@ -88,6 +88,17 @@ public struct Proxy: ~Copyable {
     engine.publish()
   }
 
+  /// Tells that an ICMP error came back for a datagram of ours that begins with these octets (D24).
+  ///
+  /// The request is failed like one that could not be sent if its top Via, which names its branch and proves that
+  /// it is ours, is among them; any other octets change nothing.
+  public mutating func destinationUnreachable(
+    quoting datagram: Span<UInt8>, at now: MonotonicInstant, into outbox: inout Outbox
+  ) {
+    engine.destinationUnreachable(quoting: datagram, now, &bench, into: &outbox)
+    engine.publish()
+  }
+
   /// Tells that a connection was accepted, or one of ours established; `flow` is what messages on it arrive over.
   public mutating func connectionOpened(_ flow: Flow) { engine.connections.open(flow.connection) }
 

@@ -78,9 +78,9 @@ private final class Bench {
   }
 }
 
-private func options(to bound: SocketAddress, branch: String) -> String {
+private func options(to bound: SocketAddress, user: String = "", branch: String) -> String {
   """
-  OPTIONS sip:\(bound) SIP/2.0\r
+  OPTIONS sip:\(user)\(bound) SIP/2.0\r
   Via: SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bK\(branch);rport\r
   Max-Forwards: 70\r
   From: <sip:ping@192.0.2.9>;tag=1\r
@@ -105,6 +105,20 @@ struct WorkerTests {
     #expect(answer.contains("rport=\(phone.bound.port)"))
     #expect(bench.worker.counters[.requestsReceived] == 1)
     #expect(bench.worker.counters[.sendErrors] == 0)
+  }
+
+  /// D24, C25: the error queue wakes the loop, and the caller need not wait for Timer F.
+  @Test("A request to a port where nobody is gets its answer at once", arguments: [0, 1])
+  func unreachable(_ listener: Int) throws {
+    let bench = try Bench([loopback4, loopback6])
+    let address = listener == 0 ? loopback4 : loopback6
+    let phone = try UDPTransport(binding: address)
+    let nobody = try UDPTransport(binding: address).bound
+    let request = options(to: nobody, user: "bob@", branch: "nobody\(listener)")
+    let answer = try #require(bench.exchange(request, from: phone, to: listener))
+    #expect(answer.hasPrefix("SIP/2.0 500 "))
+    #expect(bench.worker.counters[.branchesUnreachable] == 1)
+    #expect(bench.worker.counters[.receiveErrors] == 0)
   }
 
   @Test("While draining the same ping gets 503, and draining ends at once when nothing is open (B14)")

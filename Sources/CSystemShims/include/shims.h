@@ -38,6 +38,19 @@ struct ck_departure {
   uint32_t length;
 };
 
+/// What the network said about one datagram that was sent; its start stands in the slot of the same index.
+struct ck_socket_error {
+  /// Where the datagram went, and who reports that it did not arrive.
+  struct ck_endpoint destination;
+  struct ck_endpoint offender;
+  /// Octets of the datagram in the slot.
+  uint32_t length;
+  /// 4 for an ICMP error, 6 for one of ICMPv6, 0 for what this host's kernel says itself.
+  uint8_t family;
+  uint8_t type;
+  uint8_t code;
+};
+
 /// Datagrams that one system call moves at most.
 #define CK_BATCH 64
 
@@ -49,8 +62,12 @@ int ck_receive_batch(int socket, uint8_t *buffer, size_t slot, struct ck_receipt
 /// before the first refusal, or that refusal's errno when none did.
 int ck_send_batch(int socket, const uint8_t *buffer, const struct ck_departure *departures, unsigned count);
 
-/// Opens a non-blocking UDP socket bound to `address`. `shared` sets SO_REUSEPORT, `wildcard` asks
-/// for the destination address of each datagram. The caller closes it.
+/// Takes up to `count` errors out of the socket's error queue without waiting; the quoted datagram of
+/// error i begins at `buffer + i * slot` and has at most `slot` bytes. Returns how many.
+int ck_receive_errors(int socket, uint8_t *buffer, size_t slot, struct ck_socket_error *errors, unsigned count);
+
+/// Opens a non-blocking UDP socket bound to `address`, with an error queue. `shared` sets SO_REUSEPORT,
+/// `wildcard` asks for the destination address of each datagram. The caller closes it.
 int ck_udp_open(const struct ck_endpoint *address, int shared, int wildcard);
 
 /// Raises a socket's receive buffer to `bytes`, as far as the system lets this process. Returns the size.
