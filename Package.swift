@@ -74,7 +74,9 @@ let package = Package(
     // Support: the deterministic simulation the tests are built on.
     .target(
       name: "ProxySimulation",
-      dependencies: ["CallState", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"],
+      dependencies: [
+        "CallState", "PagedStorage", "ProxyCore", "ServerLocation", "SessionTimers", "SIPSyntax", "Timekeeping",
+      ],
       swiftSettings: settings),
 
     tests("Timekeeping", ["Timekeeping"]),
@@ -84,7 +86,9 @@ let package = Package(
     tests("SIPTransactions", ["SIPTransactions", "Timekeeping"]),
     tests("CallState", ["CallState", "PagedStorage", "SessionTimers", "SIPSyntax", "Timekeeping"]),
     tests("ServerLocation", ["PagedStorage", "ServerLocation", "SIPSyntax", "Timekeeping"]),
-    tests("ProxyCore", ["ProxyCore", "ProxySimulation", "CallState", "SIPSyntax", "Timekeeping"]),
+    tests(
+      "ProxyCore",
+      ["CallState", "ProxyCore", "ProxySimulation", "ServerLocation", "SIPSyntax", "Timekeeping"]),
     tests(
       "AdminHTTP",
       ["AdminHTTP", "CallState", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"]),

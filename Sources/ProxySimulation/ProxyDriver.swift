@@ -2,6 +2,7 @@ import Glibc
 public import PagedStorage
 public import ProxyCore
 import SIPSyntax
+public import ServerLocation
 import SessionTimers
 public import Timekeeping
 
@@ -13,12 +14,15 @@ public struct SentMessage: CustomStringConvertible, Sendable {
   public let flow: Flow
   /// What to report if it cannot be sent.
   public let ticket: SendTicket?
+  /// The domain that a TLS connection for it must prove; empty when none is known.
+  public let peer: String
 
   /// Wraps octets and their flow.
-  public init(bytes: [UInt8], flow: Flow, ticket: SendTicket? = nil) {
+  public init(bytes: [UInt8], flow: Flow, ticket: SendTicket? = nil, peer: String = "") {
     self.bytes = bytes
     self.flow = flow
     self.ticket = ticket
+    self.peer = peer
   }
 
   /// The message as text; octets that are not UTF-8 are replaced.
@@ -97,6 +101,10 @@ public final class ProxyDriver {
   /// The virtual clock.
   public private(set) var now = MonotonicInstant(nanoseconds: 1_000_000_000)
   private var outbox = Outbox()
+  /// What the proxy asked the DNS and nobody has answered yet, in order.
+  public private(set) var questions: [DNSQuestion] = []
+  /// Answers every question at once, as a DNS without any delay would; nil leaves them open.
+  public var zone: ((DNSQuestion) -> DNSAnswer)?
 
   /// The configuration most tests want: one UDP listener on 192.0.2.10:5060, IPv6 on [2001:db8::10]:5060,
   /// everybody allowed.
@@ -195,6 +203,20 @@ public final class ProxyDriver {
     return drain()
   }
 
+  /// Answers one of ``questions`` and returns what the proxy sends because of it.
+  @discardableResult
+  public func answer(_ question: DNSQuestion, with answer: DNSAnswer) -> [SentMessage] {
+    questions.removeAll { $0 == question }
+    proxy.answered(question, with: answer, at: now, into: &outbox)
+    return drain()
+  }
+
+  /// Lets the proxy ask what its configuration needs.
+  public func begin() {
+    proxy.begin(at: now, into: &outbox)
+    _ = drain()
+  }
+
   /// Moves the clock, firing every timer at its own instant, and returns all that was sent.
   @discardableResult
   public func advance(by span: TimeSpan) -> [SentMessage] {
@@ -213,12 +235,15 @@ public final class ProxyDriver {
 
   private func drain() -> [SentMessage] {
     let all = outbox.bytes.bytes
-    let sent = outbox.sends.map { send in
+    var sent = outbox.sends.map { send in
       SentMessage(
-        bytes: Array(all[send.bytes.lowerBound..<send.bytes.upperBound]), flow: send.flow, ticket: send.ticket
-      )
+        bytes: Array(all[send.bytes.lowerBound..<send.bytes.upperBound]), flow: send.flow,
+        ticket: send.ticket,
+        peer: String(decoding: all[send.peer.lowerBound..<send.peer.upperBound], as: UTF8.self))
     }
+    questions += outbox.questions
     outbox.removeAll()
+    if let zone, let question = questions.first { sent += answer(question, with: zone(question)) }
     return sent
   }
 }

@@ -105,8 +105,9 @@ public struct ServerLocator: Sendable {
   /// When ``advance(to:asking:settled:)`` has something to do; nil when nothing waits and nothing is kept.
   public var nextDeadline: MonotonicInstant? {
     if lookups.hasReady { return lastInstant }
-    let timeLimit = lookups.oldestStart.map { $0 + limits.timeLimit }
-    return [timeLimit, nextSweep].compactMap(\.self).min()
+    guard let oldest = lookups.oldestStart else { return nextSweep }
+    let timeLimit = oldest + limits.timeLimit
+    return nextSweep.map { min($0, timeLimit) } ?? timeLimit
   }
 
   /// The final word on a destination: what is not known by now counts as failed.
