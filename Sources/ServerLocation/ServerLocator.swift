@@ -28,6 +28,8 @@ public struct ServerLocator: Sendable {
   public var openQuestionCount: Int { cache.openCount }
   /// Answers kept, and questions that are being asked.
   public var cachedCount: Int { cache.count }
+  /// An estimate of the memory that answers take.
+  public var cachedOctets: Int { cache.octets }
 
   /// An empty locator for the transports that can be spoken; the key decides how load spreads over equal servers.
   public init(key: HashKey, supported: SupportedTransports, limits: LocatorLimits = LocatorLimits()) {
@@ -138,6 +140,8 @@ public struct ServerLocator: Sendable {
     asking questions: inout [DNSQuestion]
   ) -> Bool {
     for question in missing {
+      // Each search names servers in another order; what is open is enough for now.
+      if let awaited = lookups[reference]?.awaited, awaited.count >= LocatorLimits.questionsAtOnce { break }
       let place: Int
       switch cache.open(question, at: now) {
       case .refused: return false
