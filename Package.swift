@@ -53,12 +53,13 @@ let package = Package(
     // Edge: the only targets that know libevent and the operating system.
     .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
     .target(name: "CSystemShims"),
+    .target(name: "CCares", linkerSettings: [.linkedLibrary("cares")]),
     .target(name: "COpenSSL", linkerSettings: ["event_openssl", "ssl", "crypto"].map { .linkedLibrary($0) }),
     .target(
       name: "EventIO",
       dependencies: [
-        "AdminHTTP", "CLibevent", "COpenSSL", "CSystemShims", "PagedStorage", "ProxyCore", "SIPSyntax",
-        "Timekeeping",
+        "AdminHTTP", "CCares", "CLibevent", "COpenSSL", "CSystemShims", "PagedStorage", "ProxyCore",
+        "ServerLocation", "SIPSyntax", "Timekeeping",
       ],
       swiftSettings: hotPath),
     .target(
@@ -94,7 +95,10 @@ let package = Package(
       ["AdminHTTP", "CallState", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"]),
     tests(
       "EventIO",
-      ["AdminHTTP", "EventIO", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"]),
+      [
+        "AdminHTTP", "EventIO", "PagedStorage", "ProxyCore", "ServerLocation", "SessionTimers", "SIPSyntax",
+        "Timekeeping",
+      ]),
     tests(
       "CallkeeperCommand",
       [

@@ -1,7 +1,8 @@
 public import AdminHTTP
 import Glibc
 public import ProxyCore
-import SIPSyntax
+public import SIPSyntax
+import ServerLocation
 public import Timekeeping
 
 /// One thread's whole share of the proxy: its loop, its sockets, and the core with both tables.
@@ -22,6 +23,7 @@ public final class Worker {
   let connections: ConnectionTable
   private let transports: [ListeningTransport]
   private let batch = DatagramBatch()
+  private let dns: DNSClient
   private let thread = ThreadConfinement()
   private var engine: Engine
   private var events: [LoopEvent] = []
@@ -31,12 +33,15 @@ public final class Worker {
   private var drained: (() -> Void)?
 
   /// Takes over sockets that are bound; `configuration.listeners` describes them in the same order.
+  ///
+  /// Without `dnsServers` those are asked that the system is configured for.
   public init(
     loop: EventLoop, transports: [ListeningTransport], limits: ConnectionLimits = ConnectionLimits(),
-    configuration: ProxyConfiguration, environment: ProxyEnvironment
+    dnsServers: [SocketAddress] = [], configuration: ProxyConfiguration, environment: ProxyEnvironment
   ) throws(EventIOError) {
     self.loop = loop
     self.transports = transports
+    dns = try DNSClient(loop: loop, servers: dnsServers)
     startedAt = MonotonicClock.now
     engine = Engine(
       proxy: Proxy(configuration: configuration, environment: environment, startingAt: startedAt))
@@ -57,6 +62,8 @@ public final class Worker {
       case .stream(let stream): try stream.start(listener: UInt16(clamping: index), in: connections)
       }
     }
+    engine.begin(at: startedAt)
+    settle()
   }
 
   /// Refuses new calls from now on and calls `done` once no transaction is without a final response.
@@ -116,6 +123,7 @@ public final class Worker {
       notices = connections.takeNotices()
     }
     connections.closeFinished()
+    askDNS()
     if let deadline = engine.proxy.nextDeadline, deadline < armedFor {
       armedFor = deadline
       timer?.arm(after: deadline.duration(since: MonotonicClock.now))
@@ -127,12 +135,27 @@ public final class Worker {
   }
 }
 
+extension Worker {
+  /// Asks what the core wants to know; each answer comes in a later turn (D57).
+  private func askDNS() {
+    for question in engine.takeQuestions() {
+      dns.ask(question) { [unowned self] answer in
+        thread.check()
+        engine.answered(question, with: answer, at: MonotonicClock.now)
+        settle()
+      }
+    }
+  }
+}
+
 /// The core and its outbox, in one value so that a batch enters them once.
 private struct Engine: ~Copyable {
   var proxy: Proxy
   var outbox = Outbox()
   /// Requests that the system refused to send in this flush.
   var refused: [SendTicket] = []
+  /// What the core wants to know since the last time it was taken.
+  private var questions: [DNSQuestion] = []
 
   init(proxy: consuming Proxy) { self.proxy = proxy }
 
@@ -172,13 +195,26 @@ private struct Engine: ~Copyable {
     proxy.advance(to: now, into: &outbox)
   }
 
+  mutating func begin(at now: MonotonicInstant) { proxy.begin(at: now, into: &outbox) }
+
+  mutating func answered(_ question: DNSQuestion, with answer: DNSAnswer, at now: MonotonicInstant) {
+    proxy.answered(question, with: answer, at: now, into: &outbox)
+  }
+
+  /// What the DNS is to be asked since the last time.
+  mutating func takeQuestions() -> [DNSQuestion] {
+    guard !questions.isEmpty else { return [] }
+    defer { questions = [] }
+    return questions
+  }
+
   /// Sends the outbox and clears it.
   mutating func flush(
     over transports: [ListeningTransport], counting counters: Counters, at now: MonotonicInstant
   ) {
     // A function of its own, so that its references are gone and clearing keeps the memory.
     send(over: transports, counting: counters)
-    outbox.removeAll()
+    clearOutbox()
     // What the core sends because of a refusal goes elsewhere, and a refused response is only counted (B94):
     // this ends.
     while !refused.isEmpty || transports.contains(where: \.hasQuotations) {
@@ -190,8 +226,13 @@ private struct Engine: ~Copyable {
         }
       }
       send(over: transports, counting: counters)
-      outbox.removeAll()
+      clearOutbox()
     }
+  }
+
+  private mutating func clearOutbox() {
+    if !outbox.questions.isEmpty { questions.append(contentsOf: outbox.questions) }
+    outbox.removeAll()
   }
 
   /// Sends the outbox in its order, in runs of messages that leave by one socket.
