@@ -11,7 +11,7 @@ public struct ConnectionLimits: Sendable {
   public var message = StreamLimits()
   /// From its first octet until a message must be complete (D35): 64*T1, when whoever sends it has given up.
   public var messageTime = TimeSpan.seconds(32)
-  /// Octets that all incomplete messages together may have; beyond, the one that began first goes.
+  /// Octets that all incomplete messages together may have; beyond, the longest goes.
   public var partialBytes = 64 << 20
   /// Octets that may wait on one connection for a peer that takes none.
   public var queueBytes = 1 << 20

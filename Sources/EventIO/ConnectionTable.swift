@@ -183,17 +183,16 @@ final class ConnectionTable {
     counters.set(.writeQueueBytes, to: queuedBytes)
   }
 
-  /// Gives up the incomplete message that began first, when all of them are too many octets (D35).
+  /// Gives up the longest incomplete message when all of them are too many octets (D35).
   ///
-  /// A peer that sends fast enough is never the one.
+  /// Each read brings less than the longest of so many has, so that the sum stays near its limit.
   func boundPartialMessages() {
     guard partialBytes > limits.partialBytes else { return }
-    var slowest: (since: MonotonicInstant, connection: StreamConnection)?
-    for case .some(let connection) in slots {
-      guard let since = connection.partialSince, since < slowest?.since ?? .distantFuture else { continue }
-      slowest = (since, connection)
+    var longest: (octets: Int, connection: StreamConnection)?
+    for case .some(let connection) in slots where connection.partialBytes > longest?.octets ?? 0 {
+      longest = (connection.partialBytes, connection)
     }
-    slowest?.connection.giveUpMessage(because: .partialMemory)
+    longest?.connection.giveUpMessage(because: .partialMemory)
   }
 
   /// Lets every connection do what is due by `now`, or the next `most` of them.

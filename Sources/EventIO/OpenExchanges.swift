@@ -9,6 +9,9 @@ enum MessageGlance {
   case provisionalResponse
   case finalResponse
 
+  /// Whether it asks for something or acknowledges, so that an answer or more may come back.
+  var isRequest: Bool { self == .request || self == .ack }
+
   /// Looks at a message.
   init(_ message: Span<UInt8>) {
     func starts(_ text: StaticString) -> Bool {

@@ -38,7 +38,7 @@ final class StreamConnection {
   /// When an octet last moved, or it came to be.
   private(set) var lastUse: MonotonicInstant
   /// When the incomplete message at the front of what was received began.
-  private(set) var partialSince: MonotonicInstant?
+  private var partialSince: MonotonicInstant?
 
   private unowned let table: ConnectionTable
   private var socket: BufferedSocket?
@@ -77,6 +77,9 @@ final class StreamConnection {
     case .parting, .closed: false
     }
   }
+
+  /// Octets of an incomplete message that are kept.
+  var partialBytes: Int { partialSince == nil ? 0 : counted.input }
 
   /// Whether no octet has moved for a while and none is due (D40).
   func isReclaimable(at now: MonotonicInstant) -> Bool {

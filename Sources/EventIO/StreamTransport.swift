@@ -112,7 +112,8 @@ public final class StreamTransport {
   ) {
     for send in sends {
       let message = bytes.span.extracting(bytes.bounds(send.bytes))
-      guard let connection = connection(for: send, of: bytes) else {
+      let isRequest = MessageGlance(message).isRequest
+      guard let connection = connection(for: send, isRequest: isRequest, of: bytes) else {
         counters.add(to: .sendErrors)
         if let ticket = send.ticket { refused.append(ticket) }
         continue
@@ -124,10 +125,10 @@ public final class StreamTransport {
     }
   }
 
-  private func connection(for send: Send, of bytes: [UInt8]) -> StreamConnection? {
+  private func connection(for send: Send, isRequest: Bool, of bytes: [UInt8]) -> StreamConnection? {
     guard let service else { return nil }
     let flow = send.flow
-    if let named = service.table.connection(flow.connection), named.takes(request: send.ticket != nil) {
+    if let named = service.table.connection(flow.connection), named.takes(request: isRequest) {
       return named
     }
     if flow.isExclusive { return nil }

@@ -47,6 +47,20 @@ struct StreamTransportTests {
     #expect(bench.counters[Gauge.connections] == 2)
   }
 
+  /// D42-D44: without TLS nobody can show that an address is his.
+  @Test("a request to the address of a client opens a connection of its own, whatever its Via says")
+  func noAlias() throws {
+    let bench = try StreamBench()
+    let client = bench.connect()
+    client.send(bench.ping().replacing(";branch", with: ";alias;branch").utf8)
+    #expect(bench.messages(1, at: client).count == 1)
+    let caller = bench.connect()
+    caller.send(streamRequest(to: "sip:b@127.0.0.1:\(client.port);transport=tcp").utf8)
+    #expect(try #require(bench.messages(1, at: caller).first).hasPrefix("SIP/2.0 5"))
+    #expect(client.messages.count == 1)
+    #expect(bench.counters[.connectionsFailed] == 1)
+  }
+
   @Test("after the other side has closed, the next request opens a new connection")  // D41, D45
   func reopens() throws {
     let bench = try StreamBench()
