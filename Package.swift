@@ -76,7 +76,8 @@ let package = Package(
     .target(
       name: "ProxySimulation",
       dependencies: [
-        "CallState", "PagedStorage", "ProxyCore", "ServerLocation", "SessionTimers", "SIPSyntax", "Timekeeping",
+        "CallState", "PagedStorage", "ProxyCore", "ServerLocation", "SessionTimers", "SIPSyntax",
+        "Timekeeping",
       ],
       swiftSettings: settings),
 
