@@ -30,11 +30,13 @@ public struct AdminFacts: Sendable {
   public var now: MonotonicInstant
   /// Now by the wall clock, in seconds since 1970; for people only.
   public var secondsSince1970: Int64
+  /// Where SIP is received, such as `udp:192.0.2.10:5060`.
+  public var listeners: [String]
 
   /// Gathers the facts for one answer.
   public init(
     counters: [Counters], isDraining: Bool, version: String, startedAt: MonotonicInstant,
-    now: MonotonicInstant, secondsSince1970: Int64
+    now: MonotonicInstant, secondsSince1970: Int64, listeners: [String] = []
   ) {
     self.counters = counters
     self.isDraining = isDraining
@@ -42,6 +44,7 @@ public struct AdminFacts: Sendable {
     self.startedAt = startedAt
     self.now = now
     self.secondsSince1970 = secondsSince1970
+    self.listeners = listeners
   }
 
   /// A counter over all workers.
@@ -161,6 +164,7 @@ public enum AdminService {
       json.field("version", facts.version)
       json.field("uptime", facts.uptime)
       json.field("draining", facts.isDraining)
+      json.field("listen", facts.listeners.joined(separator: ","))
       json.object("dialogs") { $0.dialogCounts(facts) }
       json.object("gauges") { json in
         for gauge in Gauge.allCases { json.field(gauge.snakeCase, facts.sum(gauge)) }

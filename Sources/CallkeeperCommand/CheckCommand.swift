@@ -40,14 +40,14 @@ struct CheckCommand: ParsableCommand {
     _ run: RunConfiguration, _ preparation: Preparation, noting mistakes: inout Mistakes
   ) -> [String] {
     // Held until the end, so that an address named twice is in its own way, as it is for run.
-    var held: [UDPTransport] = []
+    let tls: TLSContext? = mistakes.keep(nil) { try run.tls.map(Shell.tlsContext) }
+    var held = ListenerSockets(tls: tls)
     var plan: [String?] = []
-    for address in preparation.listen {
+    for listener in preparation.listen where listener.transport != .tls || tls != nil {
       plan.append(
         mistakes.keep(nil) {
-          let transport = try UDPTransport(binding: address)
-          held.append(transport)
-          return "listen on udp:\(transport.bound)"
+          try held.open(listener)
+          return held.listeners.last.map { "listen on \($0)" }
         })
     }
     plan.append(
@@ -63,8 +63,9 @@ struct CheckCommand: ParsableCommand {
           return "answer queries on http:\(address)"
         })
     }
-    if let hop = preparation.nextHop {
-      plan.append("send by --next-hop to \(hop.addresses.map { "\($0)" }.joined(separator: " "))")
+    if let hop = run.nextHop {
+      let place = hop.address.map { "\($0)" } ?? "what DNS says of \(hop.host.host)"
+      plan.append("send by --next-hop to \(place)")
     }
     return plan.compactMap { $0 }
   }

@@ -40,6 +40,12 @@ struct CommandError: Error, CustomStringConvertible, Equatable {
     self.init(isForbidden ? .noPermission : .cannotCreate, printable("\(error)") + advice)
   }
 
+  /// A file that TLS needs and cannot use.
+  init(reading error: TLSError) {
+    let isForbidden = error.reason == .unreadable(EACCES) || error.reason == .unreadable(EPERM)
+    self.init(isForbidden ? .noPermission : .configuration, printable("\(error)"))
+  }
+
   /// What to do about an error number of the system's; nil when only the reader can know.
   private static func advice(for errorNumber: Int32) -> String? {
     switch errorNumber {

@@ -80,15 +80,22 @@ extension Setting {
     }
   }
 
-  /// The value split at a leading transport name; refuses transports that are not there yet.
-  func transportAndRest() throws(CommandError) -> (hasTransport: Bool, rest: String) {
+  /// The value split at a leading transport name; nil when it begins with none that we know.
+  func transportAndRest() -> (transport: TransportProtocol?, rest: String) {
     let parts = value.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2 else { return (false, value) }
-    switch parts[0].lowercased() {
-    case "udp": return (true, String(parts[1]))
-    case "tcp", "tls":
-      throw refused("\(parts[0].lowercased()) is not there yet; use udp")
-    default: return (false, value)
+    guard parts.count == 2 else { return (nil, value) }
+    let name = parts[0].lowercased()
+    for transport in TransportProtocol.allCases where name == "\(transport)" {
+      return (transport, String(parts[1]))
     }
+    return (nil, value)
+  }
+
+  /// The value as a numeric address of a server, with `defaultPort` when it names none.
+  func serverAddress(defaultPort: UInt16) throws(CommandError) -> SocketAddress {
+    // An IPv6 address may stand without brackets when no port follows.
+    if let address = IPAddress(value) { return SocketAddress(ip: address, port: defaultPort) }
+    guard let host = HostPort(value), let address = host.address, host.port != 0 else { throw illegal }
+    return SocketAddress(ip: address, port: host.port ?? defaultPort)
   }
 }

@@ -1,12 +1,16 @@
 /// All settings of `run`, in the order of the documentation.
 enum Flags {
   static let listen = FlagDefinition(
-    "listen", "TRANSPORT:HOST:PORT", default: "udp:0.0.0.0:5060",
-    legal: "udp:HOST:PORT with a port from 0 to 65535, an IPv6 address in brackets", isRepeatable: true,
-    "Address to receive SIP on",
+    "listen", "TRANSPORT:HOST:PORT", default: "udp:0.0.0.0:5060 tcp:0.0.0.0:5060",
+    legal: "udp:, tcp: or tls: and HOST:PORT with a port from 0 to 65535, an IPv6 address in brackets",
+    isRepeatable: true, "Address to receive SIP on",
     details: """
       0.0.0.0 and [::] stand for all addresses of this host, each family for itself. Port 0 takes a free \
-      port, which the ready line names. A link-local address needs its interface: udp:[fe80::1%eth0]:5060. The transports tcp and tls are not there yet.
+      port, which the ready line names. A link-local address needs its interface: udp:[fe80::1%eth0]:5060.
+
+      Every udp address is listened on over tcp too, as RFC 3261 section 18 demands; a tcp address of the same \
+      port that is given itself takes the place of that. A tls address needs --tls-certificate. With a \
+      certificate and without --listen, tls:0.0.0.0:5061 joins the default.
       """)
   static let advertise = FlagDefinition(
     "advertise", "[TRANSPORT:]HOST[:PORT]",
@@ -14,8 +18,10 @@ enum Flags {
     isRepeatable: true, "Name or address written into Via and Record-Route",
     details: """
       Applies to the listeners of its transport, or to all. An address applies to listeners of its family. \
-      The first that fits a listener is used. Without it the local address is written that the system uses \
-      toward that peer. Requests to an advertised name are requests to us.
+      The first that names a listener's transport is used, else the first that fits; the port of one without \
+      a transport is not used for tls. Without it the local address is written that the system uses toward \
+      that peer. Requests to an advertised name are requests to us. A tls listener is best advertised by a \
+      name of its certificate, which peers compare.
       """)
   static let alias = FlagDefinition(
     "alias", "HOST[:PORT]", legal: "a host name or address, with a port from 1 to 65535 if wanted",
@@ -38,12 +44,21 @@ enum Flags {
     "Read refresher=uas in a request as erratum 8926 proposes",
     details: "Off, the text of RFC 4028 section 8.2 is followed.")
   static let nextHop = FlagDefinition(
-    "next-hop", "SIP-URI", legal: "a SIP URI such as sip:192.0.2.20:5060, by udp",
+    "next-hop", "SIP-URI",
+    legal:
+      "a SIP URI such as sip:192.0.2.20:5060, sip:edge.example.com;transport=tcp or sips:edge.example.com",
     "Where requests without a Route go; default: by the request",
     details: """
       Pushed as a Route on every request outside a dialog that has none, unless it came from there. A host \
-      name is resolved once, at the start.
+      name is looked up while calls are made, by RFC 3263: NAPTR, SRV, then addresses, with failover. A sips \
+      URI goes over TLS and needs a tls listener.
       """)
+  static let dnsServer = FlagDefinition(
+    "dns-server", "ADDRESS[:PORT]",
+    legal:
+      "a numeric address, with a port from 1 to 65535 if wanted, an IPv6 address with a port in brackets",
+    isRepeatable: true, "DNS server to ask; default: the system's",
+    details: "The first that answers is used. Given once or more it replaces what /etc/resolv.conf says.")
   static let allow = FlagDefinition(
     "allow", "CIDR",
     default: "127.0.0.0/8 ::1 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 169.254.0.0/16 fe80::/10",
@@ -65,6 +80,13 @@ enum Flags {
     "max-transactions", "N", default: "1000000", legal: "0 to 4000000000, 0 for no limit",
     "Server transactions held at most; beyond it new requests get 503",
     details: "Nothing is allocated in advance.")
+  static let maxConnections = FlagDefinition(
+    "max-connections", "N", default: "10000", legal: "1 to 1000000",
+    "Connections over TCP and TLS held at most",
+    details: """
+      One source gets no more than a quarter of them. When all are taken, the one that was idle longest goes, \
+      if that was 32 seconds or more. Each needs a file descriptor: see ulimit -n.
+      """)
   static let workers = FlagDefinition(
     "workers", "N", default: "1", legal: "1 to 64; more than 1 is not there yet", "Threads that carry calls")
   static let control = FlagDefinition(
@@ -82,17 +104,28 @@ enum Flags {
     "Let --http listen on an address that others can reach",
     details: "The API has no access control: put something before it that has.")
   static let tlsCertificate = FlagDefinition(
-    "tls-certificate", "FILE", legal: "a PEM file; not there yet", "Certificate chain for tls listeners")
+    "tls-certificate", "FILE", legal: "a readable file in PEM format", "Certificate of tls listeners",
+    details: """
+      First our own certificate, then the chain above it, if there is one. It should name, as a DNS or sip URI \
+      alternative name, what --advertise says for tls. Read again when the process gets HUP.
+      """)
   static let tlsKey = FlagDefinition(
-    "tls-key", "FILE", legal: "a PEM file; not there yet", "Private key for tls listeners")
+    "tls-key", "FILE", legal: "a readable file in PEM format, not encrypted", "Private key of tls listeners",
+    details: "Default: the certificate's file holds the key too. Read again when the process gets HUP.")
   static let tlsCA = FlagDefinition(
-    "tls-ca", "FILE", legal: "a PEM file; not there yet", "Trusted roots; default: the system's")
+    "tls-ca", "FILE", legal: "a readable file in PEM format", "Trusted certificates; default: the system's",
+    details: "Peers must show a certificate that ends at one of them. Read again when the process gets HUP.")
   static let tlsRequireClientCertificate = FlagDefinition(
-    "tls-require-client-certificate", nil, default: "false", legal: "true or false; not there yet",
-    "Refuse TLS clients without a certificate")
+    "tls-require-client-certificate", nil, default: "false", legal: "true or false",
+    "Refuse TLS clients without a certificate",
+    details: "Without it they are asked for one, and one that is shown must be valid.")
   static let udpMTU = FlagDefinition(
     "udp-mtu", "BYTES", default: "1500", legal: "576 to 65535 bytes, 65535 for no limit",
-    "Path MTU assumed for UDP")
+    "Path MTU assumed for UDP",
+    details: """
+      A request within 200 bytes of it, our own additions counted, goes over TCP, and over UDP after all when \
+      TCP is refused (RFC 3261 section 18.1.1).
+      """)
   static let secretFile = FlagDefinition(
     "secret-file", "FILE", legal: "a readable file of at least 32 bytes",
     "Key of the tokens in Record-Route; default: a random one for each start",
@@ -115,9 +148,9 @@ enum Flags {
 
   /// Every setting there is.
   static let all = [
-    listen, advertise, alias, sessionExpires, minSE, honorRefresherUAS, nextHop, allow, untimedLifetime,
-    maxSession, maxDialogs, maxTransactions, workers, control, http, httpPublic, tlsCertificate, tlsKey,
-    tlsCA,
-    tlsRequireClientCertificate, udpMTU, secretFile, t1, logLevel, logFormat, config,
+    listen, advertise, alias, sessionExpires, minSE, honorRefresherUAS, nextHop, dnsServer, allow,
+    untimedLifetime, maxSession, maxDialogs, maxTransactions, maxConnections, workers, control, http,
+    httpPublic, tlsCertificate, tlsKey, tlsCA, tlsRequireClientCertificate, udpMTU, secretFile, t1, logLevel,
+    logFormat, config,
   ]
 }

@@ -6,11 +6,11 @@ import SessionTimers
 
 /// What is looked up once before anything is opened: names, addresses and the key in a file.
 struct Preparation: Sendable {
-  /// Addresses of the listeners.
-  var listen: [SocketAddress]
+  /// The listeners, each UDP listener with its twin (D1).
+  var listen: [ListenAddress]
   /// Address of `--http`.
   var http: SocketAddress?
-  /// The next hop with its addresses.
+  /// The next hop, with its address when it is numeric: a name is looked up while calls are made.
   var nextHop: NextHop?
   /// The key from `--secret-file`; nil means a random one.
   var tokenKey: HashKey?
@@ -41,18 +41,21 @@ struct Preparation: Sendable {
       }
       return address
     }
-    listen = run.listen.compactMap { host in
-      mistakes.keep(nil) {
-        let scope = host.zone.map { OperatingSystem.interfaceIndex(of: $0) } ?? 0
-        if let zone = host.zone, scope == 0 {
-          throw CommandError(
-            .configuration,
-            "--\(Flags.listen.name) [\(host.host)%\(printable(zone))]: this host has no such interface")
+    listen = ListenAddress.withTwins(
+      run.listen.compactMap { asked in
+        mistakes.keep(nil) {
+          let host = asked.host
+          let scope = host.zone.map { OperatingSystem.interfaceIndex(of: $0) } ?? 0
+          if let zone = host.zone, scope == 0 {
+            throw CommandError(
+              .configuration,
+              "--\(Flags.listen.name) [\(host.host)%\(printable(zone))]: this host has no such interface")
+          }
+          let ip = try address(host, Flags.listen)
+          return ListenAddress(
+            transport: asked.transport, address: SocketAddress(ip: ip, port: host.port ?? 5060, scope: scope))
         }
-        return SocketAddress(
-          ip: try address(host, Flags.listen), port: host.port ?? 5060, scope: scope)
-      }
-    }
+      })
     http = mistakes.keep(nil) {
       guard let host = run.http else { return nil }
       let found = SocketAddress(ip: try address(host, Flags.http), port: host.port ?? 0)
@@ -62,27 +65,8 @@ struct Preparation: Sendable {
       }
       return found
     }
-    let families = Set(listen.map(\.ip.family))
-    nextHop = mistakes.keep(nil) {
-      guard let hop = run.nextHop else { return nil }
-      let found = hop.target.address.map { [$0] } ?? resolve(hop.target.host)
-      let port = hop.target.port ?? 5060
-      if found.isEmpty {
-        throw CommandError(
-          .configuration,
-          "--\(Flags.nextHop.name) \(printable(hop.target.host)): the name has no address; give an address or mend DNS"
-        )
-      }
-      // Only addresses of a family we can send from are of use.
-      let usable = found.filter { families.contains($0.family) }
-      if usable.isEmpty {
-        throw CommandError(
-          .configuration,
-          "--\(Flags.nextHop.name) \(printable(hop.uri)): no --listen of its address family; add one")
-      }
-      return NextHop(
-        uri: Array(hop.uri.utf8), addresses: usable.map { SocketAddress(ip: $0, port: port) })
-    }
+    let listeners = listen
+    nextHop = mistakes.keep(nil) { try run.nextHop.map { try Preparation.nextHop($0, listeners) } }
     tokenKey = mistakes.keep(nil) {
       guard let setting = run.secretFile else { return nil }
       guard let bytes = readFile(setting.value), bytes.count >= 32 else { throw setting.illegal }
@@ -90,6 +74,26 @@ struct Preparation: Sendable {
     }
     // A7: an interval below the recommended one is not taken silently.
     warnings = run.sessionTimers.warnings.map { "\($0)" }
+  }
+
+  /// The next hop for the core; refused when no listener could send to it.
+  private static func nextHop(
+    _ hop: NextHopTarget, _ listeners: [ListenAddress]
+  ) throws(CommandError) -> NextHop {
+    let usable = listeners.filter { hop.transport == nil || hop.transport == $0.transport }
+    if let transport = hop.transport, usable.isEmpty {
+      throw CommandError(
+        .configuration,
+        "--\(Flags.nextHop.name) \(printable(hop.uri)): no --listen of its transport; add \(transport):HOST:PORT"
+      )
+    }
+    let address = hop.address
+    if let address, !usable.contains(where: { $0.address.ip.family == address.ip.family }) {
+      throw CommandError(
+        .configuration,
+        "--\(Flags.nextHop.name) \(printable(hop.uri)): no --listen of its address family; add one")
+    }
+    return NextHop(uri: Array(hop.uri.utf8), addresses: address.map { [$0] } ?? [])
   }
 
   /// A key that depends on every byte of a file, through a keyed hash.
@@ -103,18 +107,17 @@ struct Preparation: Sendable {
 
   /// The core's configuration for listeners bound to these addresses.
   func proxyConfiguration(
-    _ run: RunConfiguration, bound: [SocketAddress], localAddresses: [IPAddress]
+    _ run: RunConfiguration, bound: [ListenAddress], localAddresses: [IPAddress]
   ) -> ProxyConfiguration {
     let listeners = bound.map { bound in
-      // A name fits every listener, an address those of its family.
-      let name = run.advertise.first { $0.address == nil || $0.address?.family == bound.ip.family }
+      let name = AdvertisedName.name(for: bound, among: run.advertise)
       return Listener(
-        transport: .udp, bound: bound, advertisedHost: name.map(Preparation.wireHost),
+        transport: bound.transport, bound: bound.address, advertisedHost: name.map(Preparation.wireHost),
         advertisedPort: name?.port)
     }
     var configuration = ProxyConfiguration(
       listeners: listeners, sessionTimers: run.sessionTimers, allowed: run.allow)
-    configuration.ownNames = (run.advertise + run.alias).map {
+    configuration.ownNames = (run.advertise.map(\.name) + run.alias).map {
       OwnName(host: Preparation.wireHost($0), port: $0.port)
     }
     configuration.localAddresses = localAddresses

@@ -4,24 +4,18 @@ import Timekeeping
 
 /// What `run` shall do, read from the settings; nothing has been opened or resolved yet.
 struct RunConfiguration: Sendable {
-  /// A request's way out that no Route names.
-  struct NextHopTarget: Equatable, Sendable {
-    /// The URI to push, with `lr`.
-    var uri: String
-    /// Its host and port.
-    var target: HostPort
-  }
-
-  /// Where SIP is received.
-  var listen: [HostPort]
+  /// Where SIP is received, as it was asked for.
+  var listen: [ListenRequest]
   /// Names written into Via and Record-Route.
-  var advertise: [HostPort]
+  var advertise: [AdvertisedName]
   /// Further names that mean this proxy.
   var alias: [HostPort]
   /// The rules of RFC 4028 with the intervals asked for and accepted.
   var sessionTimers: SessionTimerPolicy
   /// Where requests without a Route go; nil means by the request.
   var nextHop: NextHopTarget?
+  /// The DNS servers to ask; none means those of the system.
+  var dnsServers: [SocketAddress]
   /// Who may send requests.
   var allow: [AddressBlock]
   /// How long a call without session timer is remembered; nil for ever.
@@ -32,12 +26,16 @@ struct RunConfiguration: Sendable {
   var maxDialogs: Int
   /// Server transactions held at most; 0 for no limit.
   var maxTransactions: Int
+  /// Connections over TCP and TLS held at most.
+  var maxConnections: Int
   /// Path of the control socket; nil means by the rule of ``ControlSocket``.
   var control: String?
   /// Where the query API is served on TCP; nil means nowhere.
   var http: HostPort?
   /// Whether that may be an address others can reach.
   var isHTTPPublic: Bool
+  /// Certificate, key and trust; nil when no listener needs them.
+  var tls: TLSFileNames?
   /// Path MTU assumed, in bytes.
   var udpMTU: Int
   /// The file with the key of the tokens; nil means a random key.
@@ -57,23 +55,18 @@ struct RunConfiguration: Sendable {
   /// Reads every setting, and notes each that is illegal; what is read then stands for nothing.
   init(_ settings: Settings, noting notes: inout Mistakes) {
     notes.keep(()) { try RunConfiguration.refuseWhatIsNotThereYet(settings) }
-    listen = notes.each(settings.all(Flags.listen)) { setting in
-      let (hasTransport, rest) = try setting.transportAndRest()
-      guard hasTransport, let address = HostPort(rest, allowingZone: true), address.port != nil
-      else { throw setting.illegal }
-      return address
-    }
-    advertise = notes.each(settings.all(Flags.advertise)) { setting in
-      let name = try HostPort(setting.transportAndRest().rest)
-      guard let name, name.port != 0 else { throw setting.illegal }
-      return name
-    }
+    var requests = notes.each(settings.all(Flags.listen), ListenRequest.init)
+    if let standard = ListenRequest.standardForTLS(settings) { requests.append(standard) }
+    listen = requests
+    tls = notes.keep(nil) { try TLSFileNames(settings, for: requests) }
+    advertise = notes.each(settings.all(Flags.advertise), AdvertisedName.init)
     alias = notes.each(settings.all(Flags.alias)) { setting in
       guard let name = HostPort(setting.value), name.port != 0 else { throw setting.illegal }
       return name
     }
     sessionTimers = notes.keep(.standard) { try RunConfiguration.sessionTimers(settings) }
-    nextHop = notes.keep(nil) { try settings[Flags.nextHop].map(RunConfiguration.nextHop) }
+    nextHop = notes.keep(nil) { try settings[Flags.nextHop].map(NextHopTarget.init) }
+    dnsServers = notes.each(settings.all(Flags.dnsServer)) { try $0.serverAddress(defaultPort: 53) }
     allow = notes.each(settings.all(Flags.allow)) { setting in
       guard let block = AddressBlock(setting.value) else { throw setting.illegal }
       return block
@@ -83,6 +76,7 @@ struct RunConfiguration: Sendable {
     maxSession = notes.keep(nil) { try read.lifetime(Flags.maxSession) }
     maxDialogs = notes.keep(0) { Int(try read.number(Flags.maxDialogs, 0...4_000_000_000)) }
     maxTransactions = notes.keep(0) { Int(try read.number(Flags.maxTransactions, 0...4_000_000_000)) }
+    maxConnections = notes.keep(0) { Int(try read.number(Flags.maxConnections, 1...1_000_000)) }
     udpMTU = notes.keep(0) { Int(try read.number(Flags.udpMTU, 576...65_535)) }
     t1 = notes.keep(.zero) { .milliseconds(Int64(try read.number(Flags.t1, 10...60_000))) }
     control = notes.keep(nil) {
@@ -118,32 +112,7 @@ struct RunConfiguration: Sendable {
     }
   }
 
-  private static func nextHop(_ setting: Setting) throws(CommandError) -> NextHopTarget {
-    let bytes = Array(setting.value.utf8)
-    guard let uri = SIPURI(parsing: bytes.span, ByteRange(0, bytes.count)), uri.headers == nil else {
-      throw setting.illegal
-    }
-    func text(_ range: ByteRange) -> String {
-      String(decoding: bytes[range.lowerBound..<range.upperBound], as: UTF8.self)
-    }
-    guard uri.scheme == .sip else {
-      throw uri.scheme == .sips ? setting.refused("tls is not there yet; use a sip URI") : setting.illegal
-    }
-    if let transport = uri.transport, text(transport).lowercased() != "udp" {
-      throw setting.refused("\(printable(text(transport))) is not there yet; use udp")
-    }
-    guard var target = HostPort(text(uri.host)), uri.port != 0 else { throw setting.illegal }
-    target.port = uri.port ?? 5060
-    return NextHopTarget(uri: uri.hasLR ? setting.value : setting.value + ";lr", target: target)
-  }
-
   private static func refuseWhatIsNotThereYet(_ settings: Settings) throws(CommandError) {
-    for flag in [Flags.tlsCertificate, Flags.tlsKey, Flags.tlsCA] {
-      if let setting = settings[flag] { throw setting.refused("tls is not there yet; leave it out") }
-    }
-    if let setting = settings[Flags.tlsRequireClientCertificate], try setting.isOn() {
-      throw setting.refused("tls is not there yet; leave it out")
-    }
     if let setting = settings[Flags.workers], try setting.number(1...64) > 1 {
       throw setting.refused("more than 1 is not there yet; use 1")
     }

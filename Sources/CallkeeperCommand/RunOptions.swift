@@ -13,6 +13,7 @@ struct RunOptions: ParsableArguments {
   @Flag(name: Flags.honorRefresherUAS.spelling, help: Flags.honorRefresherUAS.help) var honorRefresherUAS =
     false
   @Option(name: Flags.nextHop.spelling, help: Flags.nextHop.help) var nextHop: String?
+  @Option(name: Flags.dnsServer.spelling, help: Flags.dnsServer.help) var dnsServer: [String] = []
   @Option(name: Flags.allow.spelling, help: Flags.allow.help) var allow: [String] = []
   @Option(name: Flags.untimedLifetime.spelling, parsing: .unconditional, help: Flags.untimedLifetime.help)
   var untimedLifetime: String?
@@ -22,6 +23,8 @@ struct RunOptions: ParsableArguments {
   var maxDialogs: String?
   @Option(name: Flags.maxTransactions.spelling, parsing: .unconditional, help: Flags.maxTransactions.help)
   var maxTransactions: String?
+  @Option(name: Flags.maxConnections.spelling, parsing: .unconditional, help: Flags.maxConnections.help)
+  var maxConnections: String?
   @Option(name: Flags.workers.spelling, parsing: .unconditional, help: Flags.workers.help) var workers:
     String?
   @Option(name: Flags.control.spelling, help: Flags.control.help) var control: String?
@@ -43,12 +46,14 @@ struct RunOptions: ParsableArguments {
   var given: [String: [String]] {
     let lists: [(FlagDefinition, [String])] = [
       (Flags.listen, listen), (Flags.advertise, advertise), (Flags.alias, alias), (Flags.allow, allow),
+      (Flags.dnsServer, dnsServer),
     ]
     let values: [(FlagDefinition, String?)] = [
       (Flags.sessionExpires, sessionExpires), (Flags.minSE, minSE), (Flags.nextHop, nextHop),
       (Flags.untimedLifetime, untimedLifetime), (Flags.maxSession, maxSession),
       (Flags.maxDialogs, maxDialogs),
-      (Flags.maxTransactions, maxTransactions), (Flags.workers, workers), (Flags.control, control),
+      (Flags.maxTransactions, maxTransactions), (Flags.maxConnections, maxConnections),
+      (Flags.workers, workers), (Flags.control, control),
       (Flags.http, http), (Flags.tlsCertificate, tlsCertificate), (Flags.tlsKey, tlsKey),
       (Flags.tlsCA, tlsCA),
       (Flags.udpMTU, udpMTU), (Flags.secretFile, secretFile), (Flags.t1, t1), (Flags.logLevel, logLevel),

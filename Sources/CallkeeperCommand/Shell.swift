@@ -11,7 +11,8 @@ import Timekeeping
 /// A running proxy from its first socket to its exit status: start, signals, draining, end.
 ///
 /// TERM or INT drains: new calls get 503, and the process ends as soon as no transaction is without a
-/// final response, after four seconds at the latest; a second one ends it at once. USR2 logs a summary.
+/// final response, after four seconds at the latest; a second one ends it at once. HUP reads the TLS
+/// files again, USR2 logs a summary.
 final class Shell {
   /// How long draining may take.
   static let longestDrain = TimeSpan.seconds(4)
@@ -20,6 +21,7 @@ final class Shell {
   private let loop: EventLoop
   private let worker: Worker
   private let admin: AdminServer
+  private let tls: TLSContext?
   private let readyLine: [(name: String, value: String)]
   private var signals: [LoopEvent] = []
   private var drainLimit: LoopEvent?
@@ -27,28 +29,30 @@ final class Shell {
   /// Opens every socket; nothing is left open when it throws.
   init(_ run: RunConfiguration, _ preparation: Preparation, log: Logger) throws(CommandError) {
     self.log = log
+    let tls = try run.tls.map(Shell.tlsContext)
+    self.tls = tls
     Shell.redirectLibevent(to: log)
     do throws(EventIOError) {
       let loop = try EventLoop()
-      let transports = try Shell.bind(preparation.listen)
-      let bound = transports.map(\.bound)
+      let sockets = try ListenerSockets(preparation.listen, tls: tls)
       let random = try OperatingSystem.randomKey()
       let environment = ProxyEnvironment(
         processKey: try OperatingSystem.randomKey(), tokenKey: preparation.tokenKey ?? random,
         pages: OperatingSystem.pages,
         sourceAddress: { OperatingSystem.sourceAddress(toward: $0) })
       let configuration = preparation.proxyConfiguration(
-        run, bound: bound, localAddresses: OperatingSystem.localAddresses())
+        run, bound: sockets.listeners, localAddresses: OperatingSystem.localAddresses())
       let worker = try Worker(
-        loop: loop, transports: transports.map { .udp($0) }, configuration: configuration,
-        environment: environment)
+        loop: loop, transports: sockets.transports, limits: ConnectionLimits(connections: run.maxConnections),
+        dnsServers: run.dnsServers, configuration: configuration, environment: environment)
+      let listeners = sockets.listeners.map { "\($0)" }
       let admin = AdminServer(loop: loop, counting: worker.counters) { [unowned worker] request in
-        worker.respond(to: request, with: Shell.facts(of: worker))
+        worker.respond(to: request, with: Shell.facts(of: worker, listeners: listeners))
       }
       admin.whenAcceptFails = Shell.reporter(of: "query.accept_failed", to: log)
       let path = if let path = run.control { path } else { try ControlSocket.pathForServer() }
       try admin.listen(atPath: path)
-      var line = bound.map { (name: "listen", value: "udp:\($0)") } + [(name: "control", value: path)]
+      var line = listeners.map { (name: "listen", value: $0) } + [(name: "control", value: path)]
       if let address = preparation.http {
         line.append((name: "http", value: "\(try admin.listen(on: address))"))
       }
@@ -78,9 +82,7 @@ final class Shell {
     }
     signals.append(try loop.whenSignalled(SIGUSR2) { [unowned self] in logSummary() })
     signals.append(
-      try loop.whenSignalled(SIGHUP) { [unowned self] in
-        log.notice("signal.ignored", metadata: ["signal": "HUP", "reason": "nothing can be read again yet"])
-      })
+      try loop.whenSignalled(SIGHUP) { [unowned self] in reload() })
     // Whatever the level: scripts wait for this line.
     var ready = log
     ready.logLevel = .info
@@ -91,6 +93,31 @@ final class Shell {
     }
     drainLimit = limit
     try loop.run()
+  }
+
+  /// Reads the TLS files again, for connections from now on; what cannot be used changes nothing.
+  private func reload() {
+    guard let tls else {
+      log.notice("signal.ignored", metadata: ["signal": "HUP", "reason": "no file to read again"])
+      return
+    }
+    do throws(TLSError) {
+      try tls.reload()
+      log.notice("tls.reloaded")
+    } catch {
+      log.error("tls.not_reloaded", metadata: ["reason": "\(printable("\(error)"))"])
+    }
+  }
+
+  /// Reads the TLS files for the first time.
+  static func tlsContext(_ files: TLSFileNames) throws(CommandError) -> TLSContext {
+    do throws(TLSError) {
+      return try TLSContext(
+        certificate: files.certificate, key: files.key, trust: files.trust,
+        requiresClientCertificate: files.requiresClientCertificate)
+    } catch {
+      throw CommandError(reading: error)
+    }
   }
 
   private func terminate(by signal: Int32) {
@@ -140,17 +167,11 @@ final class Shell {
     summary.info("summary", metadata: fields)
   }
 
-  private static func facts(of worker: Worker) -> AdminFacts {
+  private static func facts(of worker: Worker, listeners: [String]) -> AdminFacts {
     AdminFacts(
       counters: [worker.counters], isDraining: worker.isDraining, version: Program.version,
       startedAt: worker.startedAt, now: MonotonicClock.now,
-      secondsSince1970: MonotonicClock.secondsSince1970)
-  }
-
-  private static func bind(_ addresses: [SocketAddress]) throws(EventIOError) -> [UDPTransport] {
-    var transports: [UDPTransport] = []
-    for address in addresses { transports.append(try UDPTransport(binding: address)) }
-    return transports
+      secondsSince1970: MonotonicClock.secondsSince1970, listeners: listeners)
   }
 
   /// Fields as metadata; several of one name stand in one value.

@@ -43,12 +43,13 @@ struct CheckTests {
       "--listen", "udp:\(free)", "--listen", "udp:\(free)", "--control", "/nowhere/at/all.sock", "--http",
       "0.0.0.0:0",
     ])
-    #expect(plan == ["listen on udp:\(free)"])
-    #expect(mistakes.map(\.status) == [.configuration, .cannotCreate, .cannotCreate])
+    #expect(plan == ["listen on udp:\(free)", "listen on tcp:\(free)"])
+    #expect(mistakes.map(\.status) == [.configuration, .cannotCreate, .cannotCreate, .cannotCreate])
     #expect(mistakes[0].description.contains("--http-public"))
-    #expect(mistakes[1].description.contains("\(free): Address already in use"))
+    #expect(mistakes[1].description.contains("udp:\(free): Address already in use"))
+    #expect(mistakes[2].description.contains("tcp:\(free): Address already in use"))
     #expect(
-      mistakes[2].description.hasSuffix(
+      mistakes[3].description.hasSuffix(
         "No such file or directory; make its folder first, or choose another path"))
   }
 
@@ -58,7 +59,7 @@ struct CheckTests {
     close(unsafe open(path, O_CREAT | O_WRONLY, 0o600))
     defer { unsafe unlink(path) }
     let (plan, mistakes) = try rehearse(["--listen", "udp:127.0.0.1:0", "--control", path])
-    #expect(plan.count == 1)
+    #expect(plan.count == 2)
     #expect(mistakes.first?.status == .cannotCreate)
     #expect(
       mistakes.first?.description
@@ -78,6 +79,30 @@ struct CheckTests {
     #expect(plan.contains("answer queries on \(path)") && plan.contains("answer queries on http:127.0.0.1:0"))
     let isThere = unsafe access(path, F_OK) == 0
     #expect(!isThere)
+  }
+
+  @Test("A UDP listener's TCP twin has the port that UDP got (D1)")
+  func twin() throws {
+    let (plan, mistakes) = try rehearse(["--listen", "udp:127.0.0.1:0", "--listen", "udp:[::1]:0"])
+    #expect(mistakes.isEmpty)
+    let listeners = plan.filter { $0.hasPrefix("listen on ") }.map { $0.dropFirst("listen on ".count) }
+    #expect(listeners.count == 4)
+    for index in [0, 2] where listeners.count == 4 {
+      #expect(listeners[index].hasPrefix("udp:") && !listeners[index].hasSuffix(":0"))
+      #expect(listeners[index + 1] == "tcp" + listeners[index].dropFirst(3))
+    }
+  }
+
+  @Test("TLS files that cannot be used are told, beside everything else")
+  func tlsFiles() throws {
+    let (plan, mistakes) = try rehearse([
+      "--listen", "tls:127.0.0.1:0", "--tls-certificate", "/nowhere/cert.pem", "--control",
+      "/tmp/callkeeper-check-\(getpid())-tls.sock",
+    ])
+    #expect(plan.count == 1 && plan.first?.hasPrefix("answer queries on ") == true)
+    #expect(mistakes.map(\.status) == [.configuration])
+    #expect(
+      mistakes.first?.description == "TLS certificate /nowhere/cert.pem: No such file or directory")
   }
 
   static let advice: [(number: Int32, status: CallkeeperCommand.ExitStatus, words: String)] = [

@@ -7,7 +7,8 @@ import Timekeeping
 
 @testable import CallkeeperCommand
 
-private func configuration(_ arguments: [String]) throws -> RunConfiguration {
+/// What run makes of these flags and nothing else.
+func configuration(_ arguments: [String]) throws -> RunConfiguration {
   let options = try RunOptions.parse(arguments)
   return try RunConfiguration(
     try Settings(given: options.given, environment: { _ in nil }, readFile: { _ in nil }))
@@ -18,7 +19,8 @@ struct RunConfigurationTests {
   @Test("Without flags the defaults of the documentation hold")
   func defaults() throws {
     let found = try configuration([])
-    #expect(found.listen.map(\.host) == ["0.0.0.0"] && found.listen.first?.port == 5060)
+    #expect(found.listen.map(\.description) == ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"])
+    #expect(found.tls == nil && found.dnsServers.isEmpty && found.maxConnections == 10_000)
     #expect(found.sessionTimers == .standard)
     #expect(found.untimedLifetime == .seconds(43_200) && found.maxSession == .seconds(86_400))
     #expect(found.maxDialogs == 2_000_000 && found.maxTransactions == 1_000_000)
@@ -69,11 +71,18 @@ struct RunConfigurationTests {
     ["--listen", "udp:127.0.0.1:99999"], ["--listen", "udp:127.0.0.1:"], ["--listen", "udp:127.0.0.1:-1"],
     ["--listen", "udp:::1:5060"], ["--listen", "udp:[::1:5060"], ["--listen", "udp:[127.0.0.1]:5060"],
     ["--listen", "udp:300.0.0.1:5060"], ["--listen", "udp:a b:5060"], ["--listen", "sctp:127.0.0.1:5060"],
+    ["--listen", "tcp:127.0.0.1"], ["--listen", "tls:127.0.0.1:"], ["--listen", "tcp:udp:127.0.0.1:5060"],
     // Not there yet.
-    ["--listen", "tcp:127.0.0.1:5060"], ["--listen", "tls:127.0.0.1:5061"], ["--workers", "2"],
-    ["--tls-certificate", "x"], ["--tls-key", "x"], ["--tls-ca", "x"], ["--tls-require-client-certificate"],
-    ["--advertise", "tcp:proxy.example.com"], ["--next-hop", "sip:192.0.2.1;transport=tcp"],
-    ["--next-hop", "sips:192.0.2.1"],
+    ["--workers", "2"],
+    // TLS without a certificate, and files that no listener uses.
+    ["--listen", "tls:127.0.0.1:5061"], ["--tls-key", "x"], ["--tls-ca", "x"],
+    ["--tls-require-client-certificate"],
+    ["--next-hop", "sip:192.0.2.1;transport=tls"], ["--next-hop", "sip:192.0.2.1;transport=sctp"],
+    ["--next-hop", "sips:192.0.2.1;transport=udp"], ["--next-hop", "sip:a b"],
+    ["--dns-server", "dns.example.com"], ["--dns-server", "192.0.2.1:0"], ["--dns-server", "192.0.2.1:x"],
+    ["--dns-server", "[192.0.2.1]:53"], ["--dns-server", "2001:db8::1:65536"],
+    ["--max-connections", "0"], ["--max-connections", "1000001"], ["--max-connections", "-1"],
+    ["--advertise", "tcp:proxy.example.com:0"], ["--advertise", "tcp:udp:proxy.example.com"],
     ["--workers", "0"], ["--workers", "65"], ["--advertise", "a:0"], ["--advertise", "a:b"],
     ["--alias", "sip:a"], ["--alias", "a:70000"], ["--next-hop", "192.0.2.1"], ["--next-hop", "tel:+1"],
     ["--next-hop", "sip:192.0.2.1:0"], ["--next-hop", "sip:192.0.2.1?a=b"], ["--next-hop", "sip:"],
@@ -112,8 +121,8 @@ struct RunConfigurationTests {
   @Test("A link-local listener may name its interface, which must be there; nothing else may (RFC 4007 §11)")
   func zones() throws {
     let run = try configuration(["--listen", "udp:[fe80::1%lo]:0"])
-    #expect(run.listen.first?.host == "fe80::1" && run.listen.first?.zone == "lo")
-    #expect(try Preparation(run).listen.first?.scope ?? 0 > 0)
+    #expect(run.listen.first?.host.host == "fe80::1" && run.listen.first?.host.zone == "lo")
+    #expect(try Preparation(run).listen.first?.address.scope ?? 0 > 0)
     let unknown = try configuration(["--listen", "udp:[fe80::1%nowhere]:0"])
     let error = #expect(throws: CommandError.self) { _ = try Preparation(unknown) }
     #expect(error?.status == .configuration && error?.description.contains("%nowhere") == true)
@@ -121,21 +130,6 @@ struct RunConfigurationTests {
       #expect(throws: CommandError.self) { _ = try configuration(["--listen", text]) }
     }
     #expect(throws: CommandError.self) { _ = try configuration(["--alias", "[fe80::1%lo]"]) }
-  }
-
-  @Test("A next hop gets lr, port 5060, and its addresses once (B68)")
-  func nextHop() throws {
-    let run = try configuration(["--next-hop", "sip:edge.example.com"])
-    let preparation = try Preparation(
-      run, resolve: { $0 == "edge.example.com" ? [IPAddress(v4: 0xC000_0201)] : [] })
-    #expect(preparation.nextHop.map { String(decoding: $0.uri, as: UTF8.self) } == "sip:edge.example.com;lr")
-    #expect(preparation.nextHop?.addresses.map(\.description) == ["192.0.2.1:5060"])
-    let error = #expect(throws: CommandError.self) { _ = try Preparation(run, resolve: { _ in [] }) }
-    #expect(error?.status == .configuration && error?.description.contains("edge.example.com") == true)
-    // Nothing could be sent from an IPv4 socket to an IPv6 address.
-    #expect(throws: CommandError.self) {
-      _ = try Preparation(try configuration(["--next-hop", "sip:[2001:db8::1]"]))
-    }
   }
 
   @Test("The secret must have 32 bytes, and its key depends on every one")
@@ -165,18 +159,15 @@ struct RunConfigurationTests {
     _ = try Preparation(try configuration(["--http", "0.0.0.0:8080", "--http-public"]))
   }
 
-  @Test("An advertised name goes to every listener, an advertised address to those of its family")
-  func advertises() throws {
-    let run = try configuration([
-      "--advertise", "udp:[2001:db8::5]:5099", "--advertise", "Proxy.Example.COM", "--alias",
-      "other.example:5071",
-    ])
-    let bound = [SocketAddress("192.0.2.1:5060"), SocketAddress("[2001:db8::1]:5060")].compactMap { $0 }
-    let found = try Preparation(run).proxyConfiguration(run, bound: bound, localAddresses: [])
-    let hosts = found.listeners.map { String(decoding: $0.advertisedHost ?? [], as: UTF8.self) }
-    #expect(hosts == ["proxy.example.com", "[2001:db8::5]"])
-    #expect(found.listeners.map(\.advertisedPort) == [nil, 5099])
-    #expect(found.ownNames.map { String(decoding: $0.host, as: UTF8.self) }.contains("other.example"))
+  @Test("DNS servers are addresses, with a port or without")
+  func dnsServers() throws {
+    let found = try configuration(
+      ["192.0.2.1", "192.0.2.2:5353", "2001:db8::1", "[2001:db8::2]", "[2001:db8::3]:54"].flatMap {
+        ["--dns-server", $0]
+      })
+    #expect(
+      found.dnsServers.map(\.description)
+        == ["192.0.2.1:53", "192.0.2.2:5353", "[2001:db8::1]:53", "[2001:db8::2]:53", "[2001:db8::3]:54"])
   }
 
   @Test("An interval below 1800 seconds is warned of (A7)")

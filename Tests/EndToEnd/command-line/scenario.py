@@ -1,9 +1,12 @@
 """The command line as a contract: exit codes, and one line that says what is wrong."""
 
 import os
+import signal
+import socket
+import ssl
 import subprocess
 
-from harness.suite import expect, expect_equal, scenario
+from harness.suite import eventually, expect, expect_equal, scenario
 
 
 def run(stage, *arguments, environment=None):
@@ -18,8 +21,13 @@ def ranges(stage):
         (["--min-se", "60"], ["min-se", "60", "90"]),
         (["--session-expires", "300", "--min-se", "600"], ["session-expires", "300", "600"]),
         (["--listen", "udp:127.0.0.1:99999"], ["listen", "99999"]),
-        (["--listen", "tcp:127.0.0.1:5060"], ["tcp"]),
-        (["--listen", "tls:127.0.0.1:5061"], ["tls"]),
+        (["--listen", "tcp:127.0.0.1"], ["listen", "tcp:127.0.0.1"]),
+        (["--listen", "tls:127.0.0.1:5061"], ["listen", "tls:127.0.0.1:5061", "--tls-certificate"]),
+        (["--tls-key", "key.pem", "--listen", "udp:127.0.0.1:5060"], ["--tls-key", "key.pem", "--listen tls:"]),
+        (["--next-hop", "sips:192.0.2.1"], ["next-hop", "sips:192.0.2.1", "tls:HOST:PORT"]),
+        (["--next-hop", "sip:192.0.2.1;transport=tls"], ["next-hop", "sips URI"]),
+        (["--dns-server", "dns.example.com"], ["dns-server", "dns.example.com"]),
+        (["--max-connections", "0"], ["max-connections", "0", "1000000"]),
     ):
         result = run(stage, "check", *flags)
         expect_equal(result.returncode, 78, f"exit code of check {' '.join(flags)}: {result.stderr}")
@@ -68,7 +76,7 @@ def checked(stage):
     result = run(stage, "check", "--listen", listen, "--listen", listen, "--http", "0.0.0.0:0",
                  "--control", str(stage.scratch / "no" / "folder.sock"))
     lines = result.stderr.splitlines()
-    expect_equal(len(lines), 3, f"lines of {result.stderr!r}")
+    expect_equal(len(lines), 4, f"lines of {result.stderr!r}: UDP and its TCP, twice, query address and socket")
     for word in ("--http-public", listen, "folder.sock"):
         expect(any(word in line for line in lines), f"{word!r} in {result.stderr!r}")
     result = run(stage, "check", "--min-se", "1", "--t1", "1", "--max-dialogs", "-1")
@@ -76,7 +84,8 @@ def checked(stage):
     path = stage.scratch / "run.sock"
     result = run(stage, "check", "--listen", listen, "--control", str(path))
     expect_equal(result.returncode, 0, f"nothing in the way: {result.stderr}")
-    expect(listen in result.stdout and str(path) in result.stdout, f"both sockets in {result.stdout!r}")
+    for address in (listen, listen.replace("udp", "tcp"), str(path)):
+        expect(address in result.stdout, f"{address} in {result.stdout!r}")
     expect(not path.exists(), "nothing is left behind")
 
 
@@ -87,3 +96,97 @@ def unwritten(stage):
     expect_equal(result.returncode, 74, f"version on a full device: {result.stderr}")
     result = subprocess.run(["sh", "-c", '"$0" version >&-', stage.binary], stderr=subprocess.PIPE, timeout=15)
     expect_equal(result.returncode, 74, "version with standard output closed")
+
+
+def refused(stage, code, words, *flags):
+    """Neither run nor check may start with these flags; both say why in one line."""
+    for command in ("check", "run"):
+        result = run(stage, command, *flags, "--control", str(stage.scratch / "refused.sock"))
+        expect_equal(result.returncode, code, f"exit code of {command} {' '.join(flags)}: {result.stderr}")
+        expect_equal(len(result.stderr.splitlines()), 1, f"lines of {result.stderr!r}")
+        for word in words:
+            expect(word in result.stderr, f"{word!r} in {result.stderr!r}")
+
+
+@scenario("TLS files that cannot work end the start with 78 and one line that names them")
+def tls_files(stage):
+    """DESIGN section 5: a missing file, one without a certificate, another certificate's key, no key at all."""
+    authority = stage.authority()
+    first, second = authority.issue("DNS:proxy.example.com"), authority.issue("DNS:proxy.example.com")
+    empty = stage.scratch / "empty.pem"
+    empty.write_text("nothing\n")
+    listen = ["--listen", f"tls:127.0.0.1:{stage.port()}"]
+    for certificate, key, words in (
+        (stage.scratch / "none.pem", first.key, ["certificate", "none.pem", "No such file"]),
+        (empty, first.key, ["certificate", "empty.pem", "PEM"]),
+        (first.certificate, second.key, ["key", str(second.key), "belong"]),
+        (first.certificate, first.certificate, ["key", str(first.certificate)]),
+    ):
+        refused(stage, 78, words, *listen, "--tls-certificate", str(certificate), "--tls-key", str(key))
+    refused(stage, 78, ["trusted", "empty.pem"], *listen, "--tls-certificate", str(first.certificate),
+            "--tls-key", str(first.key), "--tls-ca", str(empty))
+    refused(stage, 78, ["tls:127.0.0.1", "--tls-certificate"], *listen)
+    result = run(stage, "check", *listen, "--tls-certificate", str(first.certificate), "--tls-key", str(first.key))
+    expect_equal(result.returncode, 0, f"files that fit: {result.stderr}")
+    expect(f"listen on {listen[1]}" in result.stdout, f"the listener in {result.stdout!r}")
+
+
+@scenario("a TCP port that somebody has ends the start with 73, also the twin of a UDP port")
+def busy(stage):
+    """D1: no proxy that silently lacks TCP."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", stage.port()))
+        other.listen()
+        port = other.getsockname()[1]
+        for transport in ("tcp", "udp"):
+            refused(stage, 73, [f"tcp:127.0.0.1:{port}", "in use"], "--listen", f"{transport}:127.0.0.1:{port}")
+
+
+def shown_certificate(proxy):
+    """The certificate that a TLS client of the proxy sees."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(proxy.over("tls").address, timeout=5) as plain, context.wrap_socket(plain) as secure:
+        return secure.getpeercert(binary_form=True)
+
+
+@scenario("listeners are named, and HUP reads the TLS files again")
+def reloaded(stage):
+    """DESIGN section 5: new connections see the new certificate; bad files change nothing."""
+    authority = stage.authority()
+    first, second = authority.issue("DNS:proxy.example.com"), authority.issue("DNS:proxy.example.com")
+    certificate, key = stage.scratch / "cert.pem", stage.scratch / "key.pem"
+
+    def install(identity):
+        certificate.write_bytes(identity.certificate.read_bytes())
+        key.write_bytes(identity.key.read_bytes())
+        return ssl.PEM_cert_to_DER_cert(identity.certificate.read_text())
+
+    installed = install(first)
+    proxy = stage.proxy("--tls-certificate", str(certificate), "--tls-key", str(key), transports=("udp", "tls"))
+    listeners = ",".join(f"{transport}:127.0.0.1:{port}" for transport, port in (
+        ("udp", proxy.port), ("tcp", proxy.port), ("tls", proxy.listeners["tls"])))
+    expect(listeners in proxy.log.read_text(), f"{listeners} in the ready line")
+    expect_equal(proxy.get_json("/stats")["listen"], listeners, "listeners of /stats")
+    expect(f"listen {listeners}" in proxy.command("stats").stdout, "listeners of stats")
+    expect_equal(shown_certificate(proxy), installed, "the first certificate")
+
+    def hang_up(event):
+        before = proxy.log.read_text().count(event)
+        proxy.process.send_signal(signal.SIGHUP)
+        eventually(lambda: proxy.log.read_text().count(event), lambda count: count == before + 1, event)
+
+    installed = install(second)
+    hang_up("tls.reloaded")
+    expect_equal(shown_certificate(proxy), installed, "the second certificate")
+    key.write_bytes(first.key.read_bytes())
+    hang_up("tls.not_reloaded")
+    expect_equal(shown_certificate(proxy), installed, "still the second certificate")
+
+
+@scenario("without TLS, HUP changes nothing")
+def nothing_to_read(stage):
+    proxy = stage.proxy()
+    proxy.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "signal.ignored" in proxy.log.read_text(), bool, "a line in the log")
+    expect(proxy.is_running, "and it runs on")

@@ -1,0 +1,59 @@
+import EventIO
+import Glibc
+import SIPSyntax
+
+/// The sockets of the listeners, opened one after the other and held together.
+struct ListenerSockets {
+  /// How often a free port is looked for that both a UDP listener and its twin can have.
+  private static let portAttempts = 16
+
+  /// Every listener with the port it got, in the order of opening.
+  private(set) var listeners: [ListenAddress] = []
+  /// Their sockets, in the same order.
+  private(set) var transports: [ListeningTransport] = []
+
+  /// What connections over TLS are made with; tls listeners need it.
+  private let tls: TLSContext?
+
+  /// None yet.
+  init(tls: TLSContext?) { self.tls = tls }
+
+  /// Opens all of them; the first that is refused ends it.
+  init(_ listeners: [ListenAddress], tls: TLSContext? = nil) throws(EventIOError) {
+    self.init(tls: tls)
+    for listener in listeners { try open(listener) }
+  }
+
+  /// Opens one more; a twin takes the port of the listener before it.
+  mutating func open(_ listener: ListenAddress) throws(EventIOError) {
+    guard listener.isTwin, listener.address.port == 0, let datagrams = listeners.last else {
+      return hold(
+        try ListeningTransport(listener.transport, binding: listener.address, tls: tls), for: listener)
+    }
+    var found = datagrams.address
+    // Held until the end, so that the next attempt gets another port.
+    var refused: [ListeningTransport] = []
+    while true {
+      do throws(EventIOError) {
+        return hold(try ListeningTransport(listener.transport, binding: found), for: listener)
+      } catch {
+        // Whoever asked for a free port does not mean one that TCP cannot have.
+        guard error.errorNumber == EADDRINUSE, refused.count < ListenerSockets.portAttempts else {
+          throw error
+        }
+        listeners.removeLast()
+        refused.append(transports.removeLast())
+        found.port = 0
+        hold(try ListeningTransport(datagrams.transport, binding: found), for: datagrams)
+        found = listeners[listeners.count - 1].address
+      }
+    }
+  }
+
+  private mutating func hold(_ transport: ListeningTransport, for listener: ListenAddress) {
+    var opened = listener
+    opened.address = transport.bound
+    listeners.append(opened)
+    transports.append(transport)
+  }
+}
