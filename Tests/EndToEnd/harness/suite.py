@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .baresip import Baresip
+from .dns import DNSServer
 from .kamailio import Kamailio
 from .linphone import Linphone
 from .proxy import Proxy
@@ -171,6 +172,12 @@ class Stage:
     def authority(self, name="root"):
         """A certificate authority that nobody else knows."""
         return Authority(self.scratch, name)
+
+    def dns(self, zone=None, **options):
+        """A DNS server of our own with the given names."""
+        server = DNSServer(zone, **options)
+        self._owned.append(server)
+        return server
 
     def relay(self, target, **options):
         relay = Relay(target, **options)
