@@ -33,6 +33,20 @@ struct FailoverTests {
     }
   }
 
+  /// B42, B47: targets are tried one after the other, never at once, so that the breadth of a request is never split:
+  /// each copy has all of it, and only one has no answer.
+  @Test("Max-Breadth passes whole to one branch at a time", arguments: ["1", "7", "60"])
+  func breadth(_ incoming: String) throws {
+    try withStage { stage in
+      stage.twoServers()
+      let first = stage.alice(.request("OPTIONS", uri).with("Max-Breadth: \(incoming)"))
+      #expect(first.map { $0.value("Max-Breadth") } == [incoming])
+      let second = stage.driver.refuse(first[0])
+      #expect(second.map { $0.value("Max-Breadth") } == [incoming])
+      #expect(stage.driver.proxy.clientTransactionCount == 1)
+    }
+  }
+
   /// D55: a 503 is a failure, and its ACK goes to the address that sent it.
   @Test("A 503 is acknowledged and the next address is tried")
   func unavailable() throws {
