@@ -20,13 +20,13 @@ enum Resolution {
 }
 
 extension Resolution {
-  /// Resolves a URI; one whose maddr named us is read without maddr, port and transport (B29).
-  init(_ uri: SIPURI, _ bytes: Span<UInt8>, ignoringMaddr: Bool, own: OwnAddresses) {
+  /// Resolves a URI; one whose maddr named us is read without maddr, port and transport (B29). With a sips
+  /// Request-URI every URI counts as sips (B60).
+  init(_ uri: SIPURI, _ bytes: Span<UInt8>, isSecure: Bool, ignoringMaddr: Bool, own: OwnAddresses) {
     guard uri.scheme == .sip || uri.scheme == .sips else {
       self = .unsupportedTransport
       return
     }
-    let isSecure = uri.scheme == .sips
     var asked: TransportProtocol?
     if let token = uri.transport, !ignoringMaddr {
       guard let known = TransportProtocol(bytes, token), !(isSecure && known == .udp) else {
@@ -76,6 +76,8 @@ struct ConfiguredNextHop {
   let uri: [UInt8]
   /// Where it leads.
   let resolution: Resolution
+  /// Where it leads a request with a sips Request-URI (B60).
+  let secureResolution: Resolution
   /// Its host, for the certificate that it must show.
   let host: ByteRange
   private var addresses: [SocketAddress]
@@ -86,6 +88,7 @@ struct ConfiguredNextHop {
     else {
       self.uri = []
       resolution = .unsupportedTransport
+      secureResolution = .unsupportedTransport
       host = .none
       addresses = []
       return
@@ -93,18 +96,19 @@ struct ConfiguredNextHop {
     self.uri = configured.uri
     host = uri.host
     addresses = configured.addresses
-    let written = Resolution(uri, configured.uri.span, ignoringMaddr: false, own: own)
-    switch written {
-    case .name(let destination) where !configured.addresses.isEmpty:
-      let transport = destination.transport ?? (destination.isSecure ? .tls : .udp)
-      resolution = .addresses(
-        configured.addresses.map { ServerTarget(transport: transport, address: $0) })
-    case .address(let address, _):
-      resolution = written
-      if !addresses.contains(address) { addresses.append(address) }
-    default:
-      resolution = written
-    }
+    resolution = Self.resolve(uri, configured, isSecure: uri.scheme == .sips, own: own)
+    secureResolution = Self.resolve(uri, configured, isSecure: true, own: own)
+    if case .address(let address, _) = resolution, !addresses.contains(address) { addresses.append(address) }
+  }
+
+  private static func resolve(
+    _ uri: SIPURI, _ configured: NextHop, isSecure: Bool, own: OwnAddresses
+  ) -> Resolution {
+    let written = Resolution(
+      uri, configured.uri.span, isSecure: isSecure, ignoringMaddr: false, own: own)
+    guard case .name(let destination) = written, !configured.addresses.isEmpty else { return written }
+    let transport = destination.transport ?? (destination.isSecure ? .tls : .udp)
+    return .addresses(configured.addresses.map { ServerTarget(transport: transport, address: $0) })
   }
 
   /// Whether `--next-hop` was given.

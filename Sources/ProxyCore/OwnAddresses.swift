@@ -5,9 +5,19 @@ import ServerLocation
 
 /// Decides whether a host and port mean us, and writes the ones we go by.
 struct OwnAddresses {
+  /// A name we go by, and where it counts.
+  private struct Name {
+    let host: [UInt8]
+    /// The host when it is numeric.
+    let ip: IPAddress?
+    /// The only port meant; nil means every port we listen on, and none given.
+    let port: UInt16?
+    /// The only transport meant, if any.
+    let transport: TransportProtocol?
+  }
+
   private let listeners: [Listener]
-  private var names: [OwnName]
-  private var numericNames: [(ip: IPAddress, port: UInt16?)] = []
+  private var names: [Name] = []
   private var localAddresses: [IPAddress]
   /// Bound on addresses learnt while running, for a host whose interfaces come and go.
   private static let localAddressLimit = 1024
@@ -15,15 +25,16 @@ struct OwnAddresses {
   init(listeners: [Listener], names: [OwnName], localAddresses: [IPAddress]) {
     self.listeners = listeners
     self.localAddresses = localAddresses.map(\.canonical)
-    self.names = names
+    for name in names { add(name.host, name.port, nil) }
     for listener in listeners {
       guard let host = listener.advertisedHost else { continue }
-      self.names.append(OwnName(host: host, port: listener.advertisedPort ?? listener.bound.port))
+      add(host, listener.advertisedPort ?? listener.bound.port, listener.transport)
     }
-    for name in self.names {
-      let host = ByteRange(0, name.host.count)
-      if let ip = IPAddress(name.host.span, host) { numericNames.append((ip.canonical, name.port)) }
-    }
+  }
+
+  private mutating func add(_ host: [UInt8], _ port: UInt16?, _ transport: TransportProtocol?) {
+    let ip = IPAddress(host.span, ByteRange(0, host.count))?.canonical
+    names.append(Name(host: host, ip: ip, port: port, transport: transport))
   }
 
   /// Remembers an address that packets reached us at.
@@ -35,16 +46,20 @@ struct OwnAddresses {
     localAddresses.append(address)
   }
 
-  /// Whether a URI addresses us: host, port and transport (B33). Cost: linear in our few names.
+  /// Whether a URI addresses us: host, port and transport (B33). Without a transport a sip URI means any that we
+  /// speak; sips means TLS. Cost: linear in our few names.
   func contains(_ uri: SIPURI, in bytes: Span<UInt8>) -> Bool {
-    let defaultPort: UInt16 = uri.scheme == .sips ? 5061 : 5060
-    let wanted = transport(of: uri, in: bytes)
-    if let transport = wanted, transport.isUnknown { return false }
+    var transport: TransportProtocol? = uri.scheme == .sips ? .tls : nil
+    if let token = uri.transport {
+      guard let written = TransportProtocol(bytes, token), uri.scheme != .sips || written != .udp else {
+        return false
+      }
+      transport = uri.scheme == .sips ? .tls : written
+    }
     // B37, D48: maddr, when there is one, is where the URI leads.
     let address = uri.maddr.map { IPAddress(bytes, $0) } ?? uri.hostAddress
     return contains(
-      host: uri.maddr ?? uri.host, ip: address, port: uri.port, defaultPort: defaultPort,
-      transport: wanted?.known, in: bytes)
+      host: uri.maddr ?? uri.host, ip: address, port: uri.port, transport: transport, in: bytes)
   }
 
   /// Whether an address and port are one of our sockets.
@@ -52,24 +67,30 @@ struct OwnAddresses {
     listenerIndex(ip: address.ip.canonical, port: address.port, transport: transport) != nil
   }
 
-  /// Whether a host and port mean us. `ip` is the host when it is numeric.
+  /// Whether a host and port mean us, over a transport or over any. `ip` is the host when it is numeric.
   func contains(
-    host: ByteRange, ip: IPAddress?, port: UInt16?, defaultPort: UInt16, transport: TransportProtocol?,
-    in bytes: Span<UInt8>
+    host: ByteRange, ip: IPAddress?, port: UInt16?, transport: TransportProtocol?, in bytes: Span<UInt8>
   ) -> Bool {
+    let meant = port ?? (transport ?? .udp).defaultPort
     if let ip = ip?.canonical {
-      if listenerIndex(ip: ip, port: port ?? defaultPort, transport: transport) != nil { return true }
-      return numericNames.contains { $0.ip == ip && matches(port, $0.port, defaultPort) }
+      if listenerIndex(ip: ip, port: meant, transport: transport) != nil { return true }
+      return names.contains { $0.ip == ip && serves($0, port, meant, transport) }
     }
     return names.contains { name in
-      matches(port, name.port, defaultPort) && bytes.equalsIgnoringCase(host, name.host.span)
+      serves(name, port, meant, transport) && bytes.equalsIgnoringCase(host, name.host.span)
     }
   }
 
-  private func matches(_ port: UInt16?, _ own: UInt16?, _ defaultPort: UInt16) -> Bool {
-    if let own { return port ?? defaultPort == own }
-    guard let port else { return true }
-    return listeners.contains { $0.bound.port == port }
+  private func serves(
+    _ name: Name, _ written: UInt16?, _ meant: UInt16, _ transport: TransportProtocol?
+  ) -> Bool {
+    if let own = name.port, own != meant { return false }
+    if let own = name.transport { return transport == nil || transport == own }
+    if transport == nil, name.port != nil || written == nil { return true }
+    return listeners.contains { listener in
+      (transport == nil || transport == listener.transport)
+        && (name.port != nil || written == nil || written == listener.bound.port)
+    }
   }
 
   private func listenerIndex(ip: IPAddress, port: UInt16, transport: TransportProtocol?) -> Int? {
@@ -80,16 +101,6 @@ struct OwnAddresses {
       let bound = listener.bound.ip.canonical
       return bound == ip || (bound.isUnspecified && bound.family == ip.family && localAddresses.contains(ip))
     }
-  }
-
-  private func transport(of uri: SIPURI, in bytes: Span<UInt8>) -> (
-    known: TransportProtocol?, isUnknown: Bool
-  )? {
-    guard let transport = uri.transport else { return nil }
-    if bytes.equalsIgnoringCase(transport, "udp") { return (.udp, false) }
-    if bytes.equalsIgnoringCase(transport, "tcp") { return (.tcp, false) }
-    if bytes.equalsIgnoringCase(transport, "tls") { return (.tls, false) }
-    return (nil, true)
   }
 
   /// The listener that can send to a peer: the preferred one when it has the family, else the first.
@@ -126,13 +137,28 @@ struct OwnAddresses {
     output.append(decimal: UInt64(listener.advertisedPort ?? listener.bound.port))
   }
 
-  /// Whether two flows show peers the same host and port, so that one Record-Route serves both (B54).
-  func sameHostPort(_ left: Flow, _ right: Flow) -> Bool {
+  /// Appends the host by which later requests find us, with the port unless it is the usual one of a name: without
+  /// it the name's SRV records count, which may lead to a stand-in (D58).
+  func writeRouteHost(of flow: Flow, to output: inout OutputBuffer) {
+    guard Int(flow.listener) < listeners.count else { return }
+    let listener = listeners[Int(flow.listener)]
+    guard let host = listener.advertisedHost, listener.advertisedPort == nil,
+      listener.bound.port == listener.transport.defaultPort,
+      IPAddress(host.span, ByteRange(0, host.count)) == nil
+    else {
+      writeHostPort(of: flow, to: &output)
+      return
+    }
+    output.append(host.span)
+  }
+
+  /// Whether two flows show peers the same host, port and transport, so that one Record-Route serves both (B54).
+  func showSameAddress(_ left: Flow, _ right: Flow) -> Bool {
     guard Int(left.listener) < listeners.count, Int(right.listener) < listeners.count else { return false }
     let (one, other) = (listeners[Int(left.listener)], listeners[Int(right.listener)])
-    guard one.advertisedPort ?? one.bound.port == other.advertisedPort ?? other.bound.port else {
-      return false
-    }
+    guard one.transport == other.transport,
+      one.advertisedPort ?? one.bound.port == other.advertisedPort ?? other.bound.port
+    else { return false }
     if one.advertisedHost != nil || other.advertisedHost != nil {
       return one.advertisedHost == other.advertisedHost
     }
@@ -152,6 +178,11 @@ struct OwnAddresses {
   /// Transport of a listener; UDP for an index that is none.
   func transport(of index: UInt16) -> TransportProtocol {
     Int(index) < listeners.count ? listeners[Int(index)].transport : .udp
+  }
+
+  /// Whether we listen on a transport at all.
+  func speaks(_ transport: TransportProtocol) -> Bool {
+    listeners.contains { $0.transport == transport }
   }
 
   /// Whether a listener index (from a token) exists.

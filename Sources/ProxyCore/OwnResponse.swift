@@ -18,6 +18,8 @@ struct OwnResponse {
     case retryAfter(seconds: UInt64)
     /// 420: the tags of Proxy-Require that we do not understand (B23).
     case unsupportedProxyRequire
+    /// 480: sips leads no further (RFC 5630 §5.3).
+    case sipsWarning
     /// 200 to OPTIONS: what we are able to do.
     case capabilities
   }
@@ -38,6 +40,7 @@ struct OwnResponse {
   static let unsupportedScheme = OwnResponse(416, "Unsupported URI Scheme")
   static let badExtension = OwnResponse(420, "Bad Extension", .unsupportedProxyRequire)
   static let flowFailed = OwnResponse(430, "Flow Failed")
+  static let sipsNotAllowed = OwnResponse(480, "Temporarily Unavailable", .sipsWarning)
   static let loopDetected = OwnResponse(482, "Loop Detected")
   static let tooManyHops = OwnResponse(483, "Too Many Hops")
   static let requestTerminated = OwnResponse(487, "Request Terminated")
@@ -154,6 +157,8 @@ extension OwnResponse {
       output.append("Unsupported: ")
       writeUnsupported(of: message, bytes, into: &output)
       output.append("\r\n")
+    case .sipsWarning:
+      output.append("Warning: 380 callkeeper \"SIPS Not Allowed\"\r\n")
     case .capabilities:
       output.append("Accept: */*\r\nAccept-Encoding: identity\r\nSupported: timer\r\n")
     }

@@ -1,5 +1,5 @@
 // RFC 3261 section 16.6: forwarding a request (B43–B66). The copy leaves with a named list of changes and
-// no other: Request-URI, Via, Max-Forwards, Max-Breadth, Route, Record-Route, Session-Expires, Min-SE (B66).
+// no other: Request-URI, Via, Max-Forwards, Max-Breadth, Route, Record-Route, Path, Session-Expires, Min-SE (B66).
 
 import CallState
 import PagedStorage
@@ -16,7 +16,8 @@ struct ForwardingTarget {
   var pushesNextHop = false
   /// TCP was taken for the size of the request alone (D3), which changes nothing in Record-Route (B54).
   var switchedForSize = false
-  /// The request may leave in a datagram that is larger than it should be (D4).
+  /// The request may leave in a datagram that is larger than it should be: TCP was refused (D4), or it takes a
+  /// client's flow.
   var ignoresSize = false
 }
 
@@ -139,7 +140,7 @@ extension ProxyEngine {
 
   /// The target over TCP, for a request of this size that is about to leave over UDP (D3); nil when it may.
   func sizeSwitched(_ target: ForwardingTarget, size: Int) -> ForwardingTarget? {
-    guard own.transport(of: target.flow.listener) == .udp, isTooLargeForDatagram(size),
+    guard own.transport(of: target.flow.listener) == .udp, !target.ignoresSize, isTooLargeForDatagram(size),
       let listener = sizeSwitch(of: target)
     else { return nil }
     var switched = target
@@ -180,7 +181,8 @@ extension ProxyEngine {
     writeOwnVia(target.flow, writeBranch, to: &edits.text)
     edits.end()
     ViaStamp(message.topVia, source: arrival.flow.remote).add(to: &edits)
-    addRecordRoute(message, bytes, arrival, target, defaultPosition: below, to: &edits)
+    addRecordRoute(message, bytes, arrival, plan, target, defaultPosition: below, to: &edits)
+    addPath(message, bytes, arrival, target, defaultPosition: below, to: &edits)
     addRouteEdits(message, bytes, plan, target, position: below, to: &edits)
     addMaxForwards(message, position: below, to: &edits)
     addVersion(message, bytes, to: &edits)

@@ -152,12 +152,14 @@ extension ProxyEngine {
       || configuration.allowed.contains { $0.contains(source) }
   }
 
-  /// G1, G2: in a dialog a token of ours, a dialog we know or an allowed source; outside an allowed source.
+  /// G1, G2: in a dialog a token of ours, a dialog we know or an allowed source; outside an allowed source, or
+  /// the token of a registration, which opens the way to its client alone.
   func mayUseProxy(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
   ) -> Bool {
+    if plan.token?.kind == .registration, clientFlow(in: plan, arrival) != nil { return true }
     if message.to.hasTag || message.method == .ack || message.method == .cancel {
-      if plan.token != nil { return true }
+      if plan.token?.kind == .call { return true }
       if message.to.hasTag, findDialog(message, bytes) != nil { return true }
     }
     let source = arrival.flow.remote.ip.canonical

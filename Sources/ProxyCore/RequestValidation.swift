@@ -1,4 +1,5 @@
-// RFC 3261 sections 16.3 and 16.5, RFC 5393 section 4.2: may this request be forwarded? (B9–B25, B37–B40)
+// RFC 3261 sections 16.3 and 16.5, RFC 5393 section 4.2, RFC 5630 section 5.3: may this request be forwarded?
+// (B9–B25, B37–B40, G38)
 //
 // Left open: what answers an OPTIONS that reached its end here. One addressed to us without a user part is
 // answered 200, also with Max-Forwards 0; anything else for us has no such resource: 404.
@@ -11,11 +12,8 @@ extension ProxyEngine {
   mutating func validate(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ plan: RoutePlan, _ loop: UInt64
   ) -> OwnResponse? {
-    let scheme = plan.target.scheme
-    // B11. tel has a meaning only where a next hop is configured to know it; sips needs TLS (G36).
-    guard scheme == .sip || (scheme == .tel && configuration.nextHop != nil) else {
-      return .unsupportedScheme
-    }
+    guard understands(plan.target.scheme) else { return .unsupportedScheme }  // B11
+    if usesSIPSInconsistently(message, bytes, plan) { return OwnResponse(400, "SIPS With A SIP Contact") }
 
     let isForUs = isForProxy(plan, bytes)
     if isForUs, message.method == .options, !plan.target.hasUser {
@@ -36,14 +34,34 @@ extension ProxyEngine {
     return nil
   }
 
+  /// B11. sips asks for TLS on every hop, so it is understood where we speak TLS (G36); tel has a meaning only where
+  /// a next hop is configured to know it.
+  private func understands(_ scheme: URIScheme) -> Bool {
+    switch scheme {
+    case .sip: true
+    case .sips: own.speaks(.tls)
+    case .tel: configuration.nextHop != nil
+    case .other: false
+    }
+  }
+
+  /// G38: a request for a sips URI whose sender wants to be reached without TLS. In a dialog that is no fault of
+  /// the sender: our own sips Record-Route may have led the other side to a sips Contact.
+  private func usesSIPSInconsistently(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ plan: RoutePlan
+  ) -> Bool {
+    guard plan.target.scheme == .sips, !message.to.hasTag, message.method != .register else { return false }
+    return firstContact(message, bytes)?.uri.scheme == .sip
+  }
+
   /// Whether a request ends here: no Route sends it on, and its Request-URI, without a maddr that named us (B29),
   /// is one of ours.
   func isForProxy(_ plan: RoutePlan, _ bytes: Span<UInt8>) -> Bool {
     guard plan.nextRoute == nil, !plan.targetFromRoute else { return false }
     guard plan.stripsMaddr else { return own.contains(plan.target, in: bytes) }
     return own.contains(
-      host: plan.target.host, ip: plan.target.hostAddress, port: nil, defaultPort: 5060, transport: nil,
-      in: bytes)
+      host: plan.target.host, ip: plan.target.hostAddress, port: nil,
+      transport: plan.target.scheme == .sips ? .tls : nil, in: bytes)
   }
 
   /// What Proxy-Require asks for.
@@ -61,12 +79,13 @@ extension ProxyEngine {
   }
 
   /// B20: depends on Request-URI, all Route values, Call-ID, From tag, CSeq number and whether the next hop is
-  /// pushed, never on the method.
+  /// pushed or a flow is taken, never on the method.
   func loopPart(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
   ) -> UInt64 {
     var hasher = KeyedHasher(key: processKey, output: .bits64)
-    hasher.append(UInt8(pushesNextHop(message, bytes, arrival, plan) ? 1 : 0))
+    let takesFlow = clientFlow(in: plan, arrival) != nil
+    hasher.append(UInt8(takesFlow ? 2 : pushesNextHop(message, bytes, arrival, plan) ? 1 : 0))
     hasher.appendField(bytes, message.requestURI)
     hasher.appendField(bytes, message.callID)
     hasher.appendField(bytes, message.from.tag)
@@ -107,6 +126,7 @@ extension ProxyEngine {
   /// Whether a Via's sent-by is one we write.
   func isOwnVia(_ via: ViaValue, _ bytes: Span<UInt8>) -> Bool {
     own.contains(
-      host: via.host, ip: via.hostAddress, port: via.port, defaultPort: 5060, transport: nil, in: bytes)
+      host: via.host, ip: via.hostAddress, port: via.port,
+      transport: TransportProtocol(bytes, via.transport), in: bytes)
   }
 }

@@ -2,7 +2,9 @@
 // Request-URI becomes, and what decides the next hop (B27–B36, B58).
 //
 // Left open: how a strict router upstream is recognised. Our Record-Route URIs carry the parameter `ck`,
-// so a Request-URI that is us and has it was written by us, also before a restart (B28).
+// so a Request-URI that is us and has it was written by us, also before a restart (B28). And how many values
+// leave at once: all that we wrote and that follow each other, two for each time the call went through us,
+// because a copy sent to ourselves would do the same one by one.
 
 import SIPSyntax
 
@@ -16,19 +18,22 @@ struct RoutePlan {
   var stripsMaddr = false
   /// The first Route value that stays; it decides the next hop (B60).
   var nextRoute: SIPURI?
-  /// Octets of Route rows to delete: at most our one or two values in front, a strict router and the last one.
-  var removals = InlineArray<4, ByteRange>(repeating: .none)
+  /// Octets of Route rows to delete: our values in front, a strict router and the last one.
+  var removals = InlineArray<12, ByteRange>(repeating: .none)
   var removalCount = 0
-  /// The verified token of our own Route value (B57); nil also when it did not verify.
+  /// What our own Route values prove and where they lead (B57); nil also when none verified. One that leads this
+  /// request to a flow wins.
   var token: RouteToken?
 
   /// The next Route has no `lr`: it takes the Request-URI's place (B58).
   var nextIsStrict: Bool { nextRoute.map { !$0.hasLR } ?? false }
   /// The URI whose address is the next hop (B60).
   var nextHop: SIPURI { nextRoute ?? target }
+  /// Only TLS may carry the request: its Request-URI or its next Route is a sips URI (B60, G36).
+  var isSecure: Bool { target.scheme == .sips || nextRoute?.scheme == .sips }
 
   fileprivate mutating func remove(_ range: ByteRange) {
-    guard removalCount < 4 else { return }
+    guard removalCount < removals.count else { return }
     removals[removalCount] = range
     removalCount += 1
   }
@@ -39,23 +44,6 @@ enum RouteFault: Error {
   case malformedRequestURI, malformedRoute
 }
 
-/// The Route values a plan looks at: the first three and the last.
-private struct RouteSurvey {
-  var front = InlineArray<3, ListCursor.Element?>(repeating: nil)
-  var last: ListCursor.Element?
-  var count = 0
-
-  init(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>) throws(RouteFault) {
-    var cursor = ListCursor(.route, in: message)
-    while let element = cursor.next(message, bytes) {
-      if count < 3 { front[count] = element }
-      last = element
-      count += 1
-    }
-    if cursor.failed { throw .malformedRoute }
-  }
-}
-
 extension RoutePlan {
   /// Plans the route of a request. Cost: linear in its Route values, no allocation.
   init(
@@ -63,69 +51,59 @@ extension RoutePlan {
   ) throws(RouteFault) {
     guard let requestURI = message.requestTarget else { throw .malformedRequestURI }
     target = requestURI
-    stripOwnMaddr(bytes, own)
+    // B29: a Request-URI whose maddr is us, at a port and transport we serve, is read without them.
+    // B30: with a port or transport we do not serve it stays, and the request goes where it says.
+    stripsMaddr = target.maddr.map { IPAddress(bytes, $0) != nil } ?? false && own.contains(target, in: bytes)
     guard message.first(.route) != nil else { return }
-    let survey = try RouteSurvey(message, bytes)
-    var remaining = survey.count
-    if let last = survey.last, let written = requestURI.token, own.contains(requestURI, in: bytes) {
-      // B27: the Request-URI is a value we put into Record-Route.
+    // B27: the Request-URI is a value we put into Record-Route.
+    targetFromRoute = requestURI.token != nil && own.contains(requestURI, in: bytes)
+    if targetFromRoute { _ = verify(requestURI, message, bytes, tokens) }
+    var walk = RouteWalk()
+    var cursor = ListCursor(.route, in: message)
+    var last = cursor.next(message, bytes)
+    while let element = cursor.next(message, bytes) {
+      if let before = last { try take(before, &walk, message, bytes, own, tokens) }
+      last = element
+    }
+    guard !cursor.failed, let last else { throw .malformedRoute }
+    if targetFromRoute {
       target = try Self.uri(of: last, bytes)
-      targetFromRoute = true
       stripsMaddr = false
-      remaining -= 1
-      token = tokens.verify(written, callID: message.callID, in: bytes)
+      walk.remove(last, from: &self)
+    } else {
+      try take(last, &walk, message, bytes, own, tokens)
     }
-    let ours = try leadingOwnValues(survey, remaining, message, bytes, own, tokens)
-    if ours < remaining, let next = survey.front[ours] { nextRoute = try Self.uri(of: next, bytes) }
-    collectRemovals(survey, front: nextIsStrict ? ours + 1 : ours)
+    walk.finish(&self)
   }
 
-  /// How many leading values are ours: none, one (B31), or the two of a double Record-Route (B32).
-  private mutating func leadingOwnValues(
-    _ survey: RouteSurvey, _ remaining: Int, _ message: borrowing SIPMessage, _ bytes: Span<UInt8>,
-    _ own: OwnAddresses, _ tokens: RouteTokenCodec
-  ) throws(RouteFault) -> Int {
-    guard remaining > 0, let first = survey.front[0] else { return 0 }
-    let firstURI = try Self.uri(of: first, bytes)
-    guard own.contains(firstURI, in: bytes) else { return 0 }
-    if let written = firstURI.token, token == nil {
-      token = tokens.verify(written, callID: message.callID, in: bytes)
-    }
-    guard remaining > 1, let second = survey.front[1], firstURI.token != nil else { return 1 }
-    let secondURI = try Self.uri(of: second, bytes)
-    guard secondURI.token != nil, own.contains(secondURI, in: bytes),
-      !bytes.equalIgnoringCase(firstURI.host, secondURI.host) || firstURI.port != secondURI.port
-    else { return 1 }
-    return 2
-  }
-
-  /// Our values in front, a strict router behind them (B58), and the last value when it is the target (B27).
-  /// Neighbours in one row leave as one range, so that no empty row stays.
-  private mutating func collectRemovals(_ survey: RouteSurvey, front: Int) {
-    var position = 0
-    while position < front, let first = survey.front[position] {
-      var through = first
-      position += 1
-      while position < front, let next = survey.front[position], next.row == first.row {
-        through = next
-        position += 1
-      }
-      if targetFromRoute, position == survey.count - 1, let last = survey.last, last.row == first.row {
-        remove(first.removal(through: last))
+  /// Looks at the next value: one of ours that leaves (B31, B32), or the first that stays.
+  private mutating func take(
+    _ element: ListCursor.Element, _ walk: inout RouteWalk, _ message: borrowing SIPMessage,
+    _ bytes: Span<UInt8>, _ own: OwnAddresses, _ tokens: RouteTokenCodec
+  ) throws(RouteFault) {
+    defer { walk.position += 1 }
+    guard nextRoute == nil else { return }
+    let uri = try Self.uri(of: element, bytes)
+    if walk.ownCount < RouteWalk.ownLimit, own.contains(uri, in: bytes) {
+      let isVerified = verify(uri, message, bytes, tokens)
+      if walk.continues(with: uri, isVerified, bytes) {
+        walk.remove(element, from: &self)
         return
       }
-      remove(first.removal(through: through))
     }
-    if targetFromRoute, let last = survey.last { remove(last.removal) }
+    nextRoute = uri
+    if !uri.hasLR { walk.remove(element, from: &self) }  // B58
   }
 
-  /// B29: a Request-URI whose maddr is us, at a port and transport we serve, is read without them.
-  /// B30: with a port or transport we do not serve it stays, and the request goes where it says.
-  private mutating func stripOwnMaddr(_ bytes: Span<UInt8>, _ own: OwnAddresses) {
-    guard let maddr = target.maddr, let ip = IPAddress(bytes, maddr) else { return }
-    if let transport = target.transport, !bytes.equalsIgnoringCase(transport, "udp") { return }
-    stripsMaddr = own.contains(
-      host: maddr, ip: ip, port: target.port, defaultPort: 5060, transport: .udp, in: bytes)
+  /// Reads the token of a URI of ours; whether it verified.
+  private mutating func verify(
+    _ uri: SIPURI, _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ tokens: RouteTokenCodec
+  ) -> Bool {
+    guard let text = uri.token,
+      let found = tokens.verify(text, callID: message.callID, fromTag: message.from.tag, in: bytes)
+    else { return false }
+    if token?.flow == nil { token = found }
+    return true
   }
 
   private static func uri(of element: ListCursor.Element, _ bytes: Span<UInt8>) throws(RouteFault) -> SIPURI {
@@ -133,5 +111,51 @@ extension RoutePlan {
       !uri.host.isEmpty
     else { throw .malformedRoute }
     return uri
+  }
+}
+
+/// Goes over the Route values and gathers those that leave. Neighbours in one row leave as one range, so that no
+/// empty row stays.
+private struct RouteWalk {
+  /// Values of ours that leave at most: those of four passes of the call through us.
+  static var ownLimit: Int { 8 }
+
+  /// How many values came before the one at hand.
+  var position = 0
+  private(set) var ownCount = 0
+  private var latestOwn = ByteRange.none
+  private var latestHadToken = false
+  private var first: ListCursor.Element?
+  private var through: ListCursor.Element?
+  private var throughPosition = 0
+
+  /// Whether a value that is us is one more of the same visit. The first always is. Each further one must have been
+  /// written by us, and be of this call or unlike the one before: the same once more goes round in circles.
+  mutating func continues(with uri: SIPURI, _ isVerified: Bool, _ bytes: Span<UInt8>) -> Bool {
+    if ownCount > 0 {
+      guard latestHadToken, uri.token != nil, isVerified || !bytes.equalIgnoringCase(latestOwn, uri.range)
+      else { return false }
+    }
+    latestOwn = uri.range
+    latestHadToken = uri.token != nil
+    ownCount += 1
+    return true
+  }
+
+  mutating func remove(_ element: ListCursor.Element, from plan: inout RoutePlan) {
+    if let through, through.row == element.row, throughPosition + 1 == position {
+      self.through = element
+    } else {
+      finish(&plan)
+      first = element
+      through = element
+    }
+    throughPosition = position
+  }
+
+  mutating func finish(_ plan: inout RoutePlan) {
+    if let first, let through { plan.remove(first.removal(through: through)) }
+    first = nil
+    through = nil
   }
 }

@@ -39,9 +39,10 @@ extension ProxyEngine {
     let pushes = pushesNextHop(message, bytes, arrival, plan)
     let resolution =
       pushes
-      ? nextHop.resolution
+      ? (plan.isSecure ? nextHop.secureResolution : nextHop.resolution)
       : Resolution(
-        plan.nextHop, bytes, ignoringMaddr: plan.stripsMaddr && plan.nextRoute == nil, own: own)
+        plan.nextHop, bytes, isSecure: plan.isSecure,
+        ignoringMaddr: plan.stripsMaddr && plan.nextRoute == nil, own: own)
     switch resolution {
     case .address(let address, let transport):
       return reach(address, transport, arrival, pushesNextHop: pushes)

@@ -110,6 +110,7 @@ struct ForwardingWitness {
     if origin.method == "INVITE" || origin.method == "UPDATE" {
       changeable.formUnion(["session-expires", "min-se"])
     }
+    if origin.method == "REGISTER" { changeable.insert("path") }
     return changedRow(from: origin, to: copy, besides: changeable)
   }
 
