@@ -1,4 +1,4 @@
-"""Two phones of Baresip."""
+"""Two phones of Baresip. (Over TLS it does not follow the SIPS URI of our Record-Route.)"""
 
 from harness.suite import eventually, scenario
 
@@ -18,3 +18,10 @@ def udp(stage):
     """B49, F4, F22."""
     proxy = stage.proxy()
     called(proxy, *(stage.baresip(name, proxy.address) for name in ("caller", "callee")))
+
+
+@scenario("two Baresips call each other over TCP")
+def tcp(stage):
+    """B49, D17, D41, F22."""
+    proxy = stage.proxy(transports=("tcp",))
+    called(proxy, *(stage.baresip(name, proxy.address, transport="tcp") for name in ("caller", "callee")))

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 
 from .wire import Message
 
@@ -13,6 +14,7 @@ class Sipp:
                  transport="u1"):
         self.role, self.file, self.port, self.calls, self.rate = role, file, port, calls, rate
         self.host, self.timeout, self.trace = host, timeout, trace
+        self.is_stream = transport.startswith("t")
         self.extra = ["-t", transport, "-max_socket", "2000", *extra]
         base = scratch / f"{file.stem}-{role}-{port}"
         self.messages_file = base.with_suffix(".messages")
@@ -38,6 +40,17 @@ class Sipp:
             self.process = subprocess.Popen(
                 command, cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=screen, stderr=screen)
         return self
+
+    def wait_until_listening(self, within=10):
+        """Over TCP a call that comes too early is refused, and nobody repeats it."""
+        wanted = f":{self.port:04X}"
+        deadline = time.monotonic() + within
+        while self.is_stream and time.monotonic() < deadline:
+            with open("/proc/net/tcp", encoding="ascii") as table:
+                rows = [line.split() for line in table.readlines()[1:]]
+            if any(row[1].endswith(wanted) and row[3] == "0A" for row in rows):
+                return
+            time.sleep(0.05)
 
     def wait(self):
         """Fails unless every call of this side went as its scenario says."""
@@ -72,6 +85,7 @@ class Sipp:
 def run_pair(proxy, caller, callee):
     """Runs a caller and a callee through the proxy and waits until both are content."""
     callee.start()
+    callee.wait_until_listening()
     caller.start(proxy.address if hasattr(proxy, "address") else proxy, callee.address)
     caller.wait()
     callee.wait()
