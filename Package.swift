@@ -94,11 +94,14 @@ let package = Package(
     tests(
       "AdminHTTP",
       ["AdminHTTP", "CallState", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping"]),
+    // A certificate authority for the tests of TLS.
+    .target(
+      name: "CTestAuthority", path: "Tests/CTestAuthority", linkerSettings: [.linkedLibrary("crypto")]),
     tests(
       "EventIO",
       [
-        "AdminHTTP", "EventIO", "PagedStorage", "ProxyCore", "ServerLocation", "SessionTimers", "SIPSyntax",
-        "Timekeeping",
+        "AdminHTTP", "CLibevent", "CTestAuthority", "EventIO", "PagedStorage", "ProxyCore", "ServerLocation",
+        "SessionTimers", "SIPSyntax", "Timekeeping",
       ]),
     tests(
       "CallkeeperCommand",
