@@ -57,11 +57,10 @@ final class BufferedSocket {
   /// Whether the other side can close its half alone and still be sent to.
   var endsByHalves: Bool { tls == nil }
 
-  /// Whether the other side proved to be `domain`, as only TLS lets it (G29, G30).
-  func proves(_ domain: [UInt8]) -> Bool {
-    guard let tls else { return true }
-    guard let bufferevent = unsafe bufferevent else { return false }
-    return unsafe tls.peerMatches(bufferevent, domain)
+  /// Whom the other side proved to be, as only TLS lets it (G30, G34).
+  var identities: CertificateIdentities? {
+    guard let bufferevent = unsafe bufferevent else { return nil }
+    return unsafe tls?.identities(of: bufferevent)
   }
 
   /// Octets that wait to be read.

@@ -63,8 +63,13 @@ final class ConnectionTable {
     return found.flow.connection == id ? found : nil
   }
 
-  /// The connection of ours that leads there (D41).
-  func connection(along route: ConnectionRoute) -> StreamConnection? { routes[route] }
+  /// The connection of ours that leads there (D41). The latest that was opened to the same place for another domain
+  /// will do, if its certificate names this one too (G29).
+  func connection(along route: ConnectionRoute) -> StreamConnection? {
+    if let found = routes[route] { return found }
+    guard let other = routes[route.place], other.proves(route.peer) else { return nil }
+    return other
+  }
 
   // MARK: Coming and going
 
@@ -121,6 +126,7 @@ final class ConnectionTable {
   /// Tells the proxy of a connection it can use.
   func established(_ connection: StreamConnection) {
     counters.add(to: connection.route == nil ? .connectionsAccepted : .connectionsEstablished)
+    if let route = connection.route { routes[route.place] = connection }
     notices.append(.opened(connection.flow))
   }
 
@@ -129,7 +135,8 @@ final class ConnectionTable {
     if let end { counters.add(to: end.counter) }
     notices.append(.closed(connection.flow.connection))
     for ticket in requests { notices.append(.failed(ticket)) }
-    if let route = connection.route, routes[route] === connection { routes[route] = nil }
+    guard let route = connection.route else { return }
+    for key in [route, route.place] where routes[key] === connection { routes[key] = nil }
   }
 
   /// Frees the place of a connection that has closed.

@@ -56,8 +56,11 @@ struct ConnectionRoute: Hashable {
   var listener: UInt16
   /// The other side.
   var remote: SocketAddress
-  /// The domain that the other side's certificate must prove; empty without TLS.
+  /// The domain or address that the other side's certificate must prove; empty without TLS.
   var peer: [UInt8] = []
+
+  /// The same place, whoever is to be there.
+  var place: ConnectionRoute { ConnectionRoute(listener: listener, remote: remote) }
 }
 
 /// Whom connections are counted for: an IPv4 address, or the /64 that one IPv6 host has to itself.

@@ -40,6 +40,8 @@ final class StreamConnection {
   /// When the incomplete message at the front of what was received began.
   private var partialSince: MonotonicInstant?
 
+  /// Whom the other side of a TLS connection of ours proved to be.
+  private var identities: CertificateIdentities?
   private unowned let table: ConnectionTable
   private var socket: BufferedSocket?
   private var framer: StreamFramer
@@ -80,6 +82,9 @@ final class StreamConnection {
 
   /// Octets of an incomplete message that are kept.
   var partialBytes: Int { partialSince == nil ? 0 : counted.input }
+
+  /// Whether the other side has proved to be `domain` (G29).
+  func proves(_ domain: [UInt8]) -> Bool { identities?.match(domain) ?? false }
 
   /// Whether no octet has moved for a while and none is due (D40).
   func isReclaimable(at now: MonotonicInstant) -> Bool {
@@ -252,8 +257,9 @@ final class StreamConnection {
 
   private func establish() {
     // What waits has not left: libevent sends nothing before this returns.
-    if let route, !route.peer.isEmpty, socket?.proves(route.peer) != true {
-      return close(because: .wrongIdentity)
+    if let route, !route.peer.isEmpty {
+      identities = socket?.identities
+      guard proves(route.peer) else { return close(because: .wrongIdentity) }
     }
     enter(.open)
     table.established(self)

@@ -132,10 +132,19 @@ public final class StreamTransport {
       return named
     }
     if flow.isExclusive { return nil }
-    let peer = tls != nil ? Array(bytes[bytes.bounds(send.peer)]) : []
-    let route = ConnectionRoute(listener: service.listener, remote: flow.remote, peer: peer)
+    let route = ConnectionRoute(
+      listener: service.listener, remote: flow.remote, peer: peer(of: send, in: bytes))
     return service.table.connection(along: route)
       ?? connect(along: route, from: flow.local, in: service.table)
+  }
+
+  /// Whom a TLS connection must lead to: the domain that was looked up (G29), or what is left when none is known,
+  /// the address (decision 11).
+  private func peer(of send: Send, in bytes: [UInt8]) -> [UInt8] {
+    guard tls != nil else { return [] }
+    let domain = bytes[bytes.bounds(send.peer)]
+    if domain.isEmpty { return Array(send.flow.remote.ip.description.utf8) }
+    return domain.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
   }
 
   /// Opens a connection; nil when the limits or the system forbid it.

@@ -66,3 +66,20 @@ func connectedSocket(_ path: String) -> Int32 {
   }
   return status == 0 ? client : -errno
 }
+
+/// A non-blocking socket connected to a listener on IPv4, or an errno with its sign turned.
+func connectedSocket(_ address: SocketAddress) -> Int32 {
+  var name = sockaddr_in()
+  name.sin_family = sa_family_t(AF_INET)
+  name.sin_port = address.port.bigEndian
+  name.sin_addr.s_addr = address.ip.v4.bigEndian
+  let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  let status = unsafe withUnsafePointer(to: name) { pointer in
+    unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+      unsafe connect(client, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
+    }
+  }
+  guard status == 0 else { return -errno }
+  _ = fcntl(client, F_SETFL, O_NONBLOCK)
+  return client
+}
