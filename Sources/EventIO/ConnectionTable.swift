@@ -127,7 +127,7 @@ final class ConnectionTable {
   func established(_ connection: StreamConnection) {
     counters.add(to: connection.route == nil ? .connectionsAccepted : .connectionsEstablished)
     if let route = connection.route { routes[route.place] = connection }
-    notices.append(.opened(connection.flow))
+    notices.append(.opened(connection.flow, byPeer: connection.route == nil))
   }
 
   /// Tells the proxy that a connection and the requests on it are lost.

@@ -45,7 +45,7 @@ enum ConnectionEnd {
 
 /// What the proxy must be told about connections once the sending that goes on is done.
 enum ConnectionNotice {
-  case opened(Flow)
+  case opened(Flow, byPeer: Bool)
   case closed(ConnectionID)
   case failed(SendTicket)
 }

@@ -184,7 +184,7 @@ private struct Engine: ~Copyable {
   mutating func notice(_ notices: [ConnectionNotice], at now: MonotonicInstant) {
     for notice in notices {
       switch notice {
-      case .opened(let flow): proxy.connectionOpened(flow)
+      case .opened(let flow, let byPeer): proxy.connectionOpened(flow, byPeer: byPeer)
       case .closed(let connection): proxy.connectionClosed(connection)
       case .failed(let ticket): proxy.sendFailed(ticket, at: now, into: &outbox)
       }

@@ -55,7 +55,7 @@ extension ProxyEngine {
   ) -> Flow? {
     guard isFirstHop(message, bytes) else { return nil }
     if own.transport(of: arrival.flow.listener).isReliable {
-      return arrival.flow.connection.isNone ? nil : arrival.flow
+      return connections.isOpenedByPeer(arrival.flow.connection) ? arrival.flow : nil
     }
     guard let uri = firstContact(message, bytes)?.uri else { return nil }
     if uri.hasOB { return arrival.flow }

@@ -99,8 +99,11 @@ public struct Proxy: ~Copyable {
     engine.publish()
   }
 
-  /// Tells that a connection was accepted, or one of ours established; `flow` is what messages on it arrive over.
-  public mutating func connectionOpened(_ flow: Flow) { engine.connections.open(flow.connection) }
+  /// Tells that a connection was accepted from its peer, or one of ours established; `flow` is what messages on it
+  /// arrive over. Only a connection that its peer opened is a client's flow (RFC 5626 §5.3).
+  public mutating func connectionOpened(_ flow: Flow, byPeer: Bool) {
+    engine.connections.open(flow.connection, byPeer: byPeer)
+  }
 
   /// Tells that a connection is gone; flow tokens that name it lead nowhere from now on (430).
   public mutating func connectionClosed(_ connection: ConnectionID) {

@@ -51,6 +51,10 @@ extension ProxyEngine {
   ) {
     if failOver(from: client, timedOut: false, at: now, &bench, into: &outbox) { return }
     guard let server = server(of: client), !servers.slab[server].flags.contains(.concluded) else { return }
+    if clients.slab[client].flow.isExclusive {  // RFC 5626 §5.3.1
+      conclude(server, with: .flowFailed, at: now, &bench, into: &outbox)
+      return
+    }
     answerFailure(of: server, at: now, &bench, into: &outbox)
   }
 }

@@ -164,9 +164,11 @@ public final class ProxyDriver {
   }
 
   /// Tells the proxy that a connection with a peer is there, as the edge does before its first message.
-  public func connectionOpened(_ connection: ConnectionID, from source: String, listener: UInt16) {
+  public func connectionOpened(
+    _ connection: ConnectionID, from source: String, listener: UInt16, byPeer: Bool = true
+  ) {
     guard let flow = flow(from: source, listener: listener, connection: connection) else { return }
-    proxy.connectionOpened(flow)
+    proxy.connectionOpened(flow, byPeer: byPeer)
   }
 
   /// Tells the proxy that a connection is gone.

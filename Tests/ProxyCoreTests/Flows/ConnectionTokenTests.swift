@@ -64,6 +64,32 @@ struct ConnectionTokenTests {
     }
   }
 
+  /// D69: the connection breaks while the request is on its way to the client.
+  @Test("A request whose client's connection breaks is answered 430")
+  func breaksMeanwhile() throws {
+    try withStreams { stage in
+      let alice = Peer.alice(over: Peer.tcp)
+      let call = try call(stage, from: alice)
+      let info = try #require(
+        stage.send(call.request("INFO", byCaller: false, cSeq: 1), from: call.callee).first)
+      #expect(stage.driver.refuse(info).map(\.status) == [430])
+    }
+  }
+
+  /// D42: a peer that we connected to can be connected to again; its connection is no client's flow.
+  @Test("A connection of ours is never named by a token")
+  func connectionOfOurs() throws {
+    try withStreams { stage in
+      let alice = Peer.alice(over: Peer.tcp)
+      stage.driver.connectionOpened(
+        alice.connection, from: alice.address, listener: alice.listener, byPeer: false)
+      let sent = try #require(stage.send(Draft.request().via(alice), from: alice).first)
+      let token = SentMessage.parameter("ck", in: sent.value("Record-Route") ?? "")
+      #expect(!token.isEmpty && token.count <= 13)
+      stage.bob(.answer(486, to: sent))
+    }
+  }
+
   /// A closing that comes late must not close the connection that has the slot now.
   @Test("The end of an earlier connection of a slot leaves the present one open")
   func lateClose() throws {
