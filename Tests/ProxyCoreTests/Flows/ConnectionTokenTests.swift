@@ -149,6 +149,7 @@ struct ConnectionTokenTests {
       let alice = Peer(
         address: "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535", listener: 3,
         connection: ConnectionID(slot: 0xFFFF, generation: 0xFFFF_FFFF))
+      stage.connect(alice)
       let sent = try #require(stage.send(Draft.request().via(alice), from: alice).first)
       let row = try #require(sent.values("Record-Route").last)
       #expect(SentMessage.parameter("ck", in: String(row.dropLast())).count == 52)
