@@ -101,18 +101,25 @@ extension SIPURI {
     _ left: ByteRange?, _ leftBytes: Span<UInt8>, _ right: ByteRange?, _ rightBytes: Span<UInt8>
   ) -> Bool {
     guard let left, let right else { return left == nil && right == nil }
+    return hold(left, leftBytes, allOf: right, rightBytes) && hold(right, rightBytes, allOf: left, leftBytes)
+  }
+
+  /// Whether `left` has as many headers as `right` and each of `right` with the same value.
+  private static func hold(
+    _ left: ByteRange, _ leftBytes: Span<UInt8>, allOf right: ByteRange, _ rightBytes: Span<UInt8>
+  ) -> Bool {
     let ampersand = UInt8(ascii: "&")
-    var walk = URIPieces(left, separator: ampersand)
-    var others = URIPieces(right, separator: ampersand)
+    var walk = URIPieces(right, separator: ampersand)
+    var others = URIPieces(left, separator: ampersand)
     var count = 0
-    while let piece = walk.next(leftBytes) {
+    while let piece = walk.next(rightBytes) {
       count += 1
-      guard count <= 32, others.next(rightBytes) != nil,
-        let other = find(piece.name, leftBytes, in: right, rightBytes, separator: ampersand),
-        URIText(leftBytes, piece.value).equals(URIText(rightBytes, other.value), leftBytes, rightBytes)
+      guard count <= 32, others.next(leftBytes) != nil,
+        let other = find(piece.name, rightBytes, in: left, leftBytes, separator: ampersand),
+        URIText(rightBytes, piece.value).equals(URIText(leftBytes, other.value), rightBytes, leftBytes)
       else { return false }
     }
-    return others.next(rightBytes) == nil
+    return others.next(leftBytes) == nil
   }
 }
 
