@@ -113,3 +113,15 @@ let package = Package(
     tests("ProxySimulation", ["ProxySimulation", "ProxyCore"]),
   ]
 )
+
+// Built only by Scripts/fuzz, which links libFuzzer into it: a plain build knows nothing of it.
+if Context.environment["CALLKEEPER_FUZZING"] == "1" {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzzing",
+      dependencies: [
+        "CallState", "PagedStorage", "ProxyCore", "ServerLocation", "SIPSyntax", "SessionTimers",
+        "Timekeeping",
+      ],
+      path: "Tests/Fuzzing/Harness", swiftSettings: settings))
+}
