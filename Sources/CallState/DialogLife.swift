@@ -178,6 +178,7 @@ extension DialogTable {
   mutating func remove(_ place: UInt32, cause: DialogEnd, at now: MonotonicInstant) -> DialogEvent {
     let event = report(.ended(cause), place, at: now)
     counts.ended[cause] &+= 1
+    if records[place].standing == .early && cause != .bye { records[place].flags.insert(.neverUp) }
     setStanding(.ended, of: place)
     wheel.remove(place, in: &records)
     index.remove(records[place].hash, index: place)

@@ -67,6 +67,8 @@ struct DialogRecord: TimedRecord {
     static let callerInviteSeen = Flags(rawValue: 8)
     /// `calleeInviteApplied` means something.
     static let calleeInviteSeen = Flags(rawValue: 16)
+    /// Ended early, and not by a BYE: a 2xx that comes after all says that the call is up.
+    static let neverUp = Flags(rawValue: 32)
   }
 
   /// The last four decisions; a new one pushes the oldest out.

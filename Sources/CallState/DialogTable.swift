@@ -126,13 +126,15 @@ public struct DialogTable: ~Copyable {
   }
 
   /// Whether a dialog of the chain had this key and is over: a late copy of its 2xx does not bring it back
-  /// (A76, F23). O(chain), hence for 2xx without a dialog only.
+  /// (A76, F23). One that ended early without a BYE, by a 481 to an UPDATE or by its age, comes up with its first 2xx
+  /// all the same (F2). O(chain), hence for 2xx without a dialog only.
   public func hasEnded(_ key: DialogKeyView, in bytes: Span<UInt8>, chain: SlabID) -> Bool {
     guard records.isLive(chain) else { return false }
     let hash = hash(of: key, in: bytes)
     var next = chain.index
     while next != DialogRecord.none {
-      if records[next].standing == .ended && records[next].hash == hash { return true }
+      let isOver = records[next].standing == .ended && !records[next].flags.contains(.neverUp)
+      if isOver && records[next].hash == hash { return true }
       next = records[next].sibling
     }
     return false

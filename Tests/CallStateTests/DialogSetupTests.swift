@@ -122,6 +122,28 @@ struct DialogSetupTests {
     #expect(it.table.isEmpty == true)
   }
 
+  /// The simulation found it: the ringing was lost, so the caller answered the callee's early UPDATE with 481, and
+  /// the call that was answered all the same was never counted.
+  @Test(
+    "F2, F24: an early dialog that ended without a BYE comes up with its first 2xx",
+    arguments: [
+      (DialogEnd.notFound481, false), (.earlyTimeout, false), (.bye, true),
+    ])
+  func answeredAfterAll(cause: DialogEnd, isOver: Bool) throws {
+    var it = TestTable()
+    var chain = SlabID.none
+    let call = TestCall("a")
+    it.table.end(try it.ring(call, chain: &chain, at: 0), cause: cause, at: .second(1))
+    #expect(it.table.hasEnded(call.key, in: call.response.span, chain: chain) == isOver)
+    // Once it was up, its end is final.
+    let up = try it.answer(call, at: 2)
+    it.table.join(up, to: &chain)
+    it.table.end(up, cause: .notFound481, at: .second(3))
+    #expect(it.table.hasEnded(call.key, in: call.response.span, chain: chain) == true)
+    it.table.endEarly(chain: &chain, at: .second(4))
+    #expect(it.table.isEmpty == true)
+  }
+
   @Test("a call answered and ended while its INVITE transaction still lives leaves no trace after that")
   func shortCall() throws {
     var it = TestTable()
