@@ -80,6 +80,12 @@ let package = Package(
         "Timekeeping",
       ],
       swiftSettings: settings),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "ProxyCore", "ProxySimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
 
     tests("Timekeeping", ["Timekeeping"]),
     tests("PagedStorage", ["PagedStorage", "Timekeeping"]),

@@ -93,10 +93,10 @@ final class ForkingHop: SimulatedEndpoint {
     call.heard[leg] = true
     if message.status >= 300 {
       world.send(acknowledgement(of: message, call, leg), from: address, to: targets[leg])
-      refuse(call, leg, with: WireMessage(withoutTopVia(message)))
+      refuse(call, leg, with: WireMessage(message.withoutTopVia()))
     } else if message.status > 100, !call.hasRefused {
       call.hasSucceeded = call.hasSucceeded || message.status >= 200
-      pass(withoutTopVia(message), of: call)
+      pass(message.withoutTopVia(), of: call)
     }
   }
 
@@ -137,7 +137,7 @@ final class ForkingHop: SimulatedEndpoint {
       default: rows.append(row.text)
       }
     }
-    return finished(rows, isInvite ? call.invite.body : [])
+    return WireMessage.octets(rows, isInvite ? call.invite.body : [])
   }
 
   private func acknowledgement(of response: WireMessage, _ call: Call, _ leg: Int) -> [UInt8] {
@@ -147,7 +147,7 @@ final class ForkingHop: SimulatedEndpoint {
     ]
     rows += ["from", "to", "call-id"].flatMap { response.rows($0).map(\.text) }
     rows += ["CSeq: \(response.cSeq) ACK", "Content-Length: 0"]
-    return finished(rows, [])
+    return WireMessage.octets(rows, [])
   }
 
   private func response(
@@ -157,16 +157,6 @@ final class ForkingHop: SimulatedEndpoint {
     rows += request.rows("via").map(\.text) + request.rows("from").map(\.text)
     rows += request.rows("to").map { $0.text + (tag.map { ";tag=\($0)" } ?? "") }
     rows += request.rows("call-id").map(\.text) + request.rows("cseq").map(\.text) + ["Content-Length: 0"]
-    return finished(rows, [])
-  }
-
-  private func withoutTopVia(_ message: WireMessage) -> [UInt8] {
-    var rows = message.rows
-    if let top = rows.firstIndex(where: { $0.name == "via" }) { rows.remove(at: top) }
-    return finished([message.startLine] + rows.map(\.text), message.body)
-  }
-
-  private func finished(_ rows: [String], _ body: [UInt8]) -> [UInt8] {
-    Array((rows.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
+    return WireMessage.octets(rows, [])
   }
 }

@@ -21,18 +21,23 @@ struct Violation: Error {
 /// ``DialogWitness`` which calls are up and until when. Neither looks into the proxy; here the second one's
 /// expectations are compared with the proxy's own table.
 struct Invariants {
-  private var forwarding = ForwardingWitness()
+  private var forwarding: ForwardingWitness
   private var dialogs: DialogWitness
   private var lastCounts = DialogCounts()
   private var eventsSinceWalk = 0
+  private var lastArrival: MonotonicInstant
+  private var hasJumped = false
 
   init(configuration: ProxyConfiguration, start: MonotonicInstant) {
+    forwarding = ForwardingWitness(configuration: configuration)
+    lastArrival = start
     dialogs = DialogWitness(configuration: configuration, start: start)
   }
 
   /// A datagram is about to be given to the proxy.
-  mutating func entered(_ message: WireMessage, at now: MonotonicInstant) {
-    forwarding.entered(message, at: now)
+  mutating func entered(_ message: WireMessage, from source: SocketAddress, at now: MonotonicInstant) {
+    lastArrival = now
+    forwarding.entered(message, from: source, at: now)
     dialogs.entered(message, at: now)
   }
 
@@ -45,13 +50,42 @@ struct Invariants {
     return violation
   }
 
+  /// The system refused to send a request that just left.
+  mutating func refused(_ message: WireMessage, at now: MonotonicInstant) { forwarding.refused(message) }
+
+  /// The clock jumped ahead, or the proxy stood still.
+  mutating func clockJumped(at now: MonotonicInstant) {
+    lastArrival = now
+    hasJumped = true
+    forwarding.clockJumped()
+  }
+
+  /// Says where a Contact that leads nowhere leads.
+  mutating func expect(_ contact: String, at address: SocketAddress) {
+    forwarding.hiddenContacts[contact] = address
+  }
+
+  /// After so long without any message every transaction is over: Timer C, the CANCEL it sends, and Timer H.
+  private static let longestTransaction = TimeSpan.seconds(185 + 32 + 32 + 1)
+
   /// The event is over. The counters are compared with a walk of the table every time; the dialogs one by one
   /// when the counters moved, when one is overdue, and every now and then.
-  mutating func check(_ proxy: borrowing Proxy, at now: MonotonicInstant) -> Violation? {
+  mutating func check(
+    _ proxy: borrowing Proxy, isBehind: Bool, at now: MonotonicInstant
+  ) -> Violation? {
+    if let violation = forwarding.check() { return violation }
+    dialogs.isProxyBehind = isBehind
+    if isBehind { lastArrival = now }
+    if lastArrival + Self.longestTransaction < now,
+      proxy.clientTransactionCount + proxy.serverTransactionCount > 0
+    {
+      let counts = "\(proxy.clientTransactionCount) client, \(proxy.serverTransactionCount) server"
+      return Violation("transactions outlive everything that could keep them (C55): \(counts)")
+    }
     if let difference = proxy.auditDialogs() { return Violation("counters and table differ: \(difference)") }
     let counts = proxy.dialogCounts
     eventsSinceWalk += 1
-    let isDue = dialogs.earliestLimit < now || eventsSinceWalk >= 500
+    let isDue = dialogs.earliestLimit < now && !isBehind || eventsSinceWalk >= 500
     guard counts != lastCounts || isDue || dialogs.hasNews else { return nil }
     lastCounts = counts
     eventsSinceWalk = 0
@@ -60,14 +94,14 @@ struct Invariants {
 
   /// Nothing is left to happen: nothing may be left in the proxy (C55, F36).
   mutating func checkEnd(_ proxy: borrowing Proxy, at now: MonotonicInstant) -> Violation? {
-    if let violation = check(proxy, at: now) { return violation }
+    if let violation = check(proxy, isBehind: false, at: now) ?? forwarding.checkEnd() { return violation }
     let remains = [
       ("dialogs", proxy.dialogCounts.total), ("server transactions", proxy.serverTransactionCount),
       ("client transactions", proxy.clientTransactionCount),
       ("open transactions", proxy.openTransactionCount),
       ("octets of transactions", proxy.storedTransactionBytes),
       ("records of the dialog table", proxy.isDialogTableEmpty ? 0 : 1),
-      ("ends without a cause", Int(proxy.dialogCounts.ended[.earlyTimeout])),
+      ("ends without a cause", hasJumped ? 0 : Int(proxy.dialogCounts.ended[.earlyTimeout])),
     ].filter { $0.1 != 0 }
     guard let first = remains.first else { return nil }
     return Violation(

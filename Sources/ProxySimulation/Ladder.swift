@@ -4,7 +4,7 @@ import Timekeeping
 /// Remembers who sent what to whom, and draws the messages of one call.
 struct Ladder {
   /// What became of a datagram.
-  enum Fate { case arrives, arrivesTwice, isLost }
+  enum Fate { case arrives, arrivesTwice, isLost, isRefused }
 
   private struct Step {
     let at: MonotonicInstant
@@ -16,6 +16,8 @@ struct Ladder {
 
   private let proxy: SocketAddress
   private var steps: [String: [Step]] = [:]
+  /// What concerned all calls.
+  private var remarks: [(at: MonotonicInstant, text: String)] = []
 
   init(proxy: SocketAddress) { self.proxy = proxy }
 
@@ -28,6 +30,9 @@ struct Ladder {
     let text = "\(subject) (\(message.cSeq) \(message.cSeqMethod))\(timer)"
     steps[message.callID, default: []].append(Step(at: now, from: from, to: to, text: text, fate: fate))
   }
+
+  /// Notes something that happened to everybody.
+  mutating func remark(_ text: String, at now: MonotonicInstant) { remarks.append((now, text)) }
 
   /// The messages of a call, one a line: seconds, who to whom, what, and whether it was lost.
   ///
@@ -44,16 +49,23 @@ struct Ladder {
     let heads = columns.map { Self.pad($0 == proxy ? "proxy" : $0.description, to: Self.width) }
     lines.append(Self.pad("seconds", to: 14) + heads.joined())
     if steps.count > limit { lines.append("... \(steps.count - limit) earlier messages left out") }
-    for step in steps.suffix(limit) { lines.append(line(of: step, columns)) }
+    let shown = steps.suffix(limit)
+    var remarks = remarks.filter { remark in shown.first.map { $0.at <= remark.at } ?? false }[...]
+    for step in shown {
+      while let remark = remarks.first, remark.at <= step.at {
+        lines.append(Self.time(remark.at) + "=== " + remark.text)
+        remarks.removeFirst()
+      }
+      lines.append(line(of: step, columns))
+    }
+    lines += remarks.map { Self.time($0.at) + "=== " + $0.text }
     return lines.joined(separator: "\n")
   }
 
   private static let width = 22
 
   private func line(of step: Step, _ columns: [SocketAddress]) -> String {
-    let microseconds = step.at.nanoseconds / 1000
-    let fraction = String(microseconds % 1_000_000 + 1_000_000).dropFirst()
-    var line = Self.pad("\(microseconds / 1_000_000).\(fraction)", to: 14)
+    var line = Self.time(step.at)
     let from = columns.firstIndex(of: step.from) ?? 0
     let to = columns.firstIndex(of: step.to) ?? 0
     for column in columns.indices {
@@ -66,8 +78,15 @@ struct Ladder {
       case .arrives: ""
       case .arrivesTwice: "  (twice)"
       case .isLost: "  (lost)"
+      case .isRefused: "  (refused)"
       }
     return "\(line) \(arrow) \(step.text)\(fate)"
+  }
+
+  private static func time(_ instant: MonotonicInstant) -> String {
+    let microseconds = instant.nanoseconds / 1000
+    let fraction = String(microseconds % 1_000_000 + 1_000_000).dropFirst()
+    return pad("\(microseconds / 1_000_000).\(fraction)", to: 14)
   }
 
   private static func pad(_ text: String, to width: Int) -> String {

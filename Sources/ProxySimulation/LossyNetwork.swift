@@ -11,28 +11,42 @@ public struct NetworkProfile: Sendable {
   public var straying: Int
   /// Milliseconds the ordinary way takes.
   public var delay: ClosedRange<Int>
-  /// Milliseconds the long way takes; below the 5 s of Timer T4.
+  /// Milliseconds the long way takes; twice that stays below the 5 s of T4, for there may be two ways to go.
   public var strayDelay: ClosedRange<Int>
+  /// Requests of the proxy that the system refuses to send, of a thousand.
+  public var refusals: Int
+  /// Whether it refuses those to a program that has ended, instead of losing them.
+  public var refusesToTheDead: Bool
 }
 
 /// Decides for each datagram whether, when and how often it arrives; the seed alone makes the decisions.
 struct LossyNetwork {
   let profile: NetworkProfile
   private var random: SeededGenerator
-  /// Addresses whose cable is pulled: nothing reaches them, nothing comes from them.
-  private var unplugged: Set<SocketAddress> = []
+  /// Addresses whose cable is pulled until then: nothing reaches them, nothing comes from them.
+  private var unplugged: [SocketAddress: MonotonicInstant] = [:]
 
   init(profile: NetworkProfile, random: SeededGenerator) {
     self.profile = profile
     self.random = random
   }
 
-  /// Cuts an address off for ever.
-  mutating func unplug(_ address: SocketAddress) { unplugged.insert(address) }
+  /// Cuts an address off for a while.
+  mutating func unplug(_ address: SocketAddress, until end: MonotonicInstant) { unplugged[address] = end }
+
+  /// Whether the system refuses to send a request instead of losing it.
+  mutating func refuses(toTheDead isDead: Bool) -> Bool {
+    isDead && profile.refusesToTheDead || profile.refusals > 0 && random.chance(profile.refusals)
+  }
 
   /// After how long each copy of a datagram arrives; none when it is lost.
-  mutating func journeys(from sender: SocketAddress, to receiver: SocketAddress) -> [TimeSpan] {
-    if unplugged.contains(sender) || unplugged.contains(receiver) || random.chance(profile.loss) { return [] }
+  mutating func journeys(
+    from sender: SocketAddress, to receiver: SocketAddress, at now: MonotonicInstant
+  ) -> [TimeSpan] {
+    for end in [sender, receiver] {
+      if let back = unplugged[end], now < back { return [] }
+    }
+    if random.chance(profile.loss) { return [] }
     var journeys = [journey()]
     if random.chance(profile.duplication) { journeys.append(journey()) }
     return journeys

@@ -17,6 +17,10 @@ final class UserAgentDialog {
   var isRefreshing = false
   /// A re-INVITE of the other side has no ACK yet.
   var isAnswering = false
+  /// Our ringing has no PRACK yet (RFC 3262 §3).
+  var awaitsPrack = false
+  /// RSeq of the ringing that had our PRACK.
+  var acknowledgedRSeq = 0
   /// RFC 4028 §7.4: the session interval that runs, and the largest Min-SE of any 422.
   var interval: Int?
   var minSE: Int?
@@ -50,6 +54,8 @@ final class SimulatedUserAgent: SimulatedEndpoint {
   unowned let world: Simulation
   var random: SeededGenerator
   private(set) var isAlive = true
+  /// Counts restarts: what was begun in an earlier life is not continued.
+  private var life = 0
   var dialogs: [UserAgentDialog] = []
   /// By branch and method.
   var clients: [String: UserAgentClientTransaction] = [:]
@@ -67,6 +73,7 @@ final class SimulatedUserAgent: SimulatedEndpoint {
     var interval: Int?
     var minSE: Int?
     var invite: UserAgentClientTransaction?
+    var isAuthorized = false
     var wantsCancel = false
     var sentCancel = false
     var sentEarlyUpdate = false
@@ -85,17 +92,34 @@ final class SimulatedUserAgent: SimulatedEndpoint {
     world.add(self)
   }
 
+  var isListening: Bool { isAlive }
+
   /// Ends without a word.
   func die() { isAlive = false }
 
-  /// Lets something happen later, if the agent is still alive then.
+  /// Starts again with nothing in memory.
+  func restart() {
+    life += 1
+    dialogs = []
+    clients = [:]
+    servers = [:]
+    calling = CallingState()
+  }
+
+  /// Lets something happen later, if the agent lives and remembers it then.
   func after(_ span: TimeSpan, _ action: @escaping () -> Void) {
+    let life = life
     world.after(span) { [unowned self] in
-      if isAlive { action() }
+      if isAlive && self.life == life { action() }
     }
   }
 
   func send(_ bytes: [UInt8], to receiver: SocketAddress) { world.send(bytes, from: address, to: receiver) }
+
+  /// Where a request goes first: its first Route, or the proxy we are told to use.
+  func firstHop(of head: RequestHead) -> SocketAddress {
+    head.routes.first.flatMap { Simulation.address(inRoute: $0) } ?? Simulation.proxyAddress
+  }
 
   /// A branch parameter that nobody used before.
   func newBranch() -> String {

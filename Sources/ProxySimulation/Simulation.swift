@@ -1,12 +1,18 @@
 import ProxyCore
 import SIPSyntax
-public import Timekeeping
+import Timekeeping
 
 /// Something with an address on the simulated network.
 protocol SimulatedEndpoint: AnyObject {
   var address: SocketAddress { get }
+  /// Whether a program is there that reads what arrives.
+  var isListening: Bool { get }
   /// A datagram arrived.
   func receive(_ message: WireMessage, from source: SocketAddress)
+}
+
+extension SimulatedEndpoint {
+  var isListening: Bool { true }
 }
 
 /// The real proxy among simulated user agents, on a simulated network, in virtual time.
@@ -30,6 +36,15 @@ final class Simulation {
   private var network: LossyNetwork
   private var endpoints: [SocketAddress: any SimulatedEndpoint] = [:]
   private var invariants: Invariants
+  private var standstill: Standstill?
+
+  /// The proxy gets no processor: datagrams wait, timers wait.
+  private struct Standstill {
+    let end: MonotonicInstant
+    /// Whether its timers come before the datagrams when it goes on.
+    let timersFirst: Bool
+    var waiting: [(message: WireMessage, sender: SocketAddress)] = []
+  }
 
   init(configuration: ProxyConfiguration, network: LossyNetwork) {
     proxy = Proxy(
@@ -44,6 +59,15 @@ final class Simulation {
     return address
   }
 
+  /// The address in a Route value or a URI in angle brackets; nil when its host is a name.
+  static func address(inRoute value: String) -> SocketAddress? {
+    let uri = value.utf8.drop { $0 == 60 }.prefix { $0 != 62 && $0 != 59 }
+    guard let colon = uri.firstIndex(of: 58) else { return nil }
+    let rest = uri[uri.index(after: colon)...]
+    let hostPort = rest.lastIndex(of: 64).map { rest[rest.index(after: $0)...] } ?? rest
+    return SocketAddress(String(Substring(hostPort)))
+  }
+
   /// What the proxy has counted.
   var counters: Counters { proxy.counters }
 
@@ -55,8 +79,45 @@ final class Simulation {
   /// Lets something happen later.
   func after(_ span: TimeSpan, _ action: @escaping () -> Void) { queue.add(at: now + span, action) }
 
-  /// Cuts an address off for ever.
-  func unplug(_ address: SocketAddress) { network.unplug(address) }
+  /// Cuts an address off for a while.
+  func unplug(_ address: SocketAddress, for span: TimeSpan) {
+    network.unplug(address, until: now + span)
+    ladder.remark("\(address) is cut off for \(span.wholeSeconds) s", at: now)
+  }
+
+  /// Says that a Contact which leads nowhere belongs to an address (a client behind NAT).
+  func expect(_ contact: String, at address: SocketAddress) { invariants.expect(contact, at: address) }
+
+  // MARK: Time out of joint
+
+  /// Moves everybody's clock far ahead: all that was to happen meanwhile happens now.
+  func jump(by span: TimeSpan) {
+    now = now + span
+    invariants.clockJumped(at: now)
+    ladder.remark("the clock jumps ahead by \(span.wholeSeconds) s", at: now)
+  }
+
+  /// Stops the proxy for a while, as a debugger or a busy machine does.
+  func stopProxy(for span: TimeSpan, timersFirst: Bool) {
+    guard standstill == nil else { return }
+    standstill = Standstill(end: now + span, timersFirst: timersFirst)
+    invariants.clockJumped(at: now)
+    ladder.remark("the proxy stands still for \(span.wholeSeconds) s", at: now)
+  }
+
+  /// What waited in the socket and the timers that are due, in either order.
+  private func resumeProxy() {
+    guard let ended = standstill else { return }
+    standstill = nil
+    invariants.clockJumped(at: now)
+    if ended.timersFirst { catchUp() }
+    for (message, sender) in ended.waiting { give(message, from: sender) }
+    catchUp()
+  }
+
+  private func catchUp() {
+    while let deadline = proxy.nextDeadline, deadline <= now { advanceProxy() }
+  }
 
   /// Puts a datagram on the network.
   func send(_ bytes: [UInt8], from sender: SocketAddress, to receiver: SocketAddress) {
@@ -65,7 +126,7 @@ final class Simulation {
 
   private func send(_ message: WireMessage, from sender: SocketAddress, to receiver: SocketAddress) {
     tally.add(message.bytes, at: now)
-    let journeys = network.journeys(from: sender, to: receiver)
+    let journeys = network.journeys(from: sender, to: receiver, at: now)
     let fate: Ladder.Fate = journeys.isEmpty ? .isLost : journeys.count > 1 ? .arrivesTwice : .arrives
     ladder.note(message, from: sender, to: receiver, fate: fate, at: now)
     for journey in journeys {
@@ -79,7 +140,7 @@ final class Simulation {
   func run(limit: Int = 2_000_000) {
     while violation == nil {
       let mine = queue.nextInstant ?? .distantFuture
-      let proxys = proxy.nextDeadline ?? .distantFuture
+      let proxys = standstill?.end ?? proxy.nextDeadline ?? .distantFuture
       guard min(mine, proxys) != .distantFuture else { break }
       tally.events += 1
       if tally.events > limit { return fail(Violation("no end after \(limit) events")) }
@@ -88,9 +149,10 @@ final class Simulation {
         queue.popFirst()?()
       } else {
         now = max(now, proxys)
-        advanceProxy()
+        if standstill == nil { advanceProxy() } else { resumeProxy() }
       }
-      if violation == nil { fail(invariants.check(proxy, at: now)) }
+      let isBehind = standstill != nil || (proxy.nextDeadline ?? .distantFuture) <= now
+      if violation == nil { fail(invariants.check(proxy, isBehind: isBehind, at: now)) }
     }
     tally.end = now
     if violation == nil { fail(invariants.checkEnd(proxy, at: now)) }
@@ -101,8 +163,15 @@ final class Simulation {
       endpoints[receiver]?.receive(message, from: sender)
       return
     }
+    guard let pause = standstill else { return give(message, from: sender) }
+    // The socket's buffer is long full of what came earlier.
+    if pause.end.duration(since: now) < .seconds(2) { standstill?.waiting.append((message, sender)) }
+  }
+
+  /// Gives a datagram to the proxy.
+  private func give(_ message: WireMessage, from sender: SocketAddress) {
     tally.arrivals += 1
-    invariants.entered(message, at: now)
+    invariants.entered(message, from: sender, at: now)
     let flow = Flow(listener: 0, remote: sender, local: Self.proxyAddress.ip)
     let bytes = message.bytes
     proxy.receive(bytes.span, over: flow, at: now, into: &outbox)
@@ -116,39 +185,34 @@ final class Simulation {
     if let next = proxy.nextDeadline, next <= now { now = now + TimeSpan(nanoseconds: 1) }
   }
 
-  /// Examines what the proxy sent and puts it on the network.
+  /// Examines what the proxy sent and puts it on the network, or refuses to.
   private func dispatch() {
     let all = outbox.bytes.bytes
+    var refused: [SendTicket] = []
     for sent in outbox.sends {
       let message = WireMessage(Array(all[sent.bytes.lowerBound..<sent.bytes.upperBound]))
-      send(message, from: Self.proxyAddress, to: sent.flow.remote)
-      fail(invariants.left(message, to: sent.flow.remote, at: now))
+      let receiver = sent.flow.remote
+      guard let endpoint = endpoints[receiver] else {
+        return fail(Violation("a datagram left for \(receiver), where nobody is", call: message.callID))
+      }
+      fail(invariants.left(message, to: receiver, at: now))
+      if let ticket = sent.ticket, network.refuses(toTheDead: !endpoint.isListening) {
+        tally.add(message.bytes, at: now)
+        ladder.note(message, from: Self.proxyAddress, to: receiver, fate: .isRefused, at: now)
+        invariants.refused(message, at: now)
+        refused.append(ticket)
+      } else {
+        send(message, from: Self.proxyAddress, to: receiver)
+      }
     }
     outbox.removeAll()
+    for ticket in refused {
+      proxy.sendFailed(ticket, at: now, into: &outbox)
+      dispatch()
+    }
   }
 
   private func fail(_ found: Violation?) {
     if violation == nil { violation = found }
-  }
-}
-
-/// What a run amounted to.
-public struct SimulationTally: Sendable, Equatable {
-  /// Datagrams sent by anybody.
-  public internal(set) var datagrams = 0
-  /// Datagrams that reached the proxy.
-  public internal(set) var arrivals = 0
-  /// Events of any kind.
-  public internal(set) var events = 0
-  /// The virtual clock at the end.
-  public internal(set) var end = MonotonicInstant.origin
-  /// FNV-1a over every datagram and its instant: equal for equal runs.
-  public internal(set) var fingerprint: UInt64 = 0xCBF2_9CE4_8422_2325
-
-  mutating func add(_ bytes: [UInt8], at now: MonotonicInstant) {
-    datagrams += 1
-    var hash = (fingerprint ^ now.nanoseconds) &* 0x100_0000_01B3
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    fingerprint = hash
   }
 }

@@ -9,6 +9,7 @@ extension SimulatedUserAgent {
     switch message.method {
     case "CANCEL": receiveCancel(transaction)
     case "INVITE" where message.toTag.isEmpty: receiveInvite(transaction)
+    case _ where message.toTag.isEmpty: answerInTime(transaction, random.pick([200, 200, 404, 408, 503]))
     default: receiveInDialog(transaction)
     }
   }
@@ -32,7 +33,7 @@ extension SimulatedUserAgent {
     }
     transaction.tag = invite.tag
     answer(transaction, 200, "OK")
-    answer(invite, 487, "Request Terminated")
+    if !plan.ignoresCancel { answer(invite, 487, "Request Terminated") }
   }
 
   private func receiveInvite(_ transaction: UserAgentServerTransaction) {
@@ -49,12 +50,42 @@ extension SimulatedUserAgent {
       answer(transaction, 422, "Session Interval Too Small", extra: [row])
       return
     }
-    after(random.span(milliseconds: 10...1500)) { [unowned self] in
-      let (status, reason) = random.chance(800) ? (180, "Ringing") : (183, "Session Progress")
-      answer(transaction, status, reason, body: anyBody())
-      _ = dialogAsCallee(transaction)
+    if let status = plan.challenge, message.value("authorization") == nil {
+      answer(transaction, status, "Who Are You", extra: ["WWW-Authenticate: Digest realm=\"r\", nonce=\"n\""])
+      return
     }
+    after(random.span(milliseconds: 10...1500)) { [unowned self] in ring(transaction) }
     after(.milliseconds(1500) + plan.ringsFor) { [unowned self] in decide(transaction) }
+  }
+
+  private func ring(_ transaction: UserAgentServerTransaction) {
+    guard transaction.status < 200 else { return }
+    let (status, reason) = random.chance(800) ? (180, "Ringing") : (183, "Session Progress")
+    let dialog = dialogAsCallee(transaction)
+    let isReliable = profile.supportsReliability && transaction.request.lists("100rel", in: "supported")
+    dialog.awaitsPrack = isReliable
+    let rows = isReliable ? ["Require: 100rel", "RSeq: \(random.number(1...9999))"] : []
+    answer(transaction, status, reason, extra: rows, body: anyBody())
+    if isReliable { repeatRinging(transaction, in: dialog, after: .milliseconds(500)) }
+    if plan.calleeUpdatesEarly {
+      after(random.span(milliseconds: 100...2000)) { [unowned self] in
+        if !dialog.isConfirmed && transaction.status < 300 { refresh(dialog) }
+      }
+    }
+  }
+
+  /// RFC 3262 §3: until its PRACK comes.
+  private func repeatRinging(
+    _ transaction: UserAgentServerTransaction, in dialog: UserAgentDialog, after span: TimeSpan
+  ) {
+    guard span < .seconds(32) else { return }
+    after(span) { [unowned self] in
+      guard dialog.awaitsPrack, transaction.status < 200, let ringing = transaction.lastResponse else {
+        return
+      }
+      send(ringing, to: transaction.source)
+      repeatRinging(transaction, in: dialog, after: span * 2)
+    }
   }
 
   private func decide(_ transaction: UserAgentServerTransaction) {
@@ -103,7 +134,20 @@ extension SimulatedUserAgent {
     case "INVITE", "UPDATE":
       receiveRefresh(transaction, in: dialog)
     default:
-      answer(transaction, 200, "OK", body: anyBody())
+      if message.method == "PRACK" { dialog.awaitsPrack = false }
+      answerInTime(transaction, 200)
+    }
+  }
+
+  /// Answers at once, or when a slow agent gets round to it, perhaps too late.
+  private func answerInTime(_ transaction: UserAgentServerTransaction, _ status: Int) {
+    guard profile.answersSlowly else {
+      answer(transaction, status, "At Once", body: anyBody())
+      return
+    }
+    if random.chance(500) { answer(transaction, 100, "Trying") }
+    after(random.span(milliseconds: 0...40_000)) { [unowned self] in
+      answer(transaction, status, "At Last", body: anyBody())
     }
   }
 

@@ -11,33 +11,73 @@ extension SimulatedUserAgent {
     if let span = plan.cancelsAfter { after(span) { [unowned self] in giveUp() } }
   }
 
+  /// Asks something before the call, outside any dialog.
+  func greet(_ target: String, by method: String, callID: String) {
+    let head = RequestHead(
+      method: method, uri: target, routes: preloadedRoutes, callID: callID, localTag: "g\(name)", cSeq: 1,
+      branch: newBranch())
+    start(head, body: anyBody()) { _ in }
+  }
+
+  private var preloadedRoutes: [String] {
+    profile.preloadsRoute ? ["<sip:\(Simulation.proxyAddress);lr>"] : []
+  }
+
   /// Sends the first INVITE, or the next after a 422 (RFC 4028 §7.3, A59).
   private func invite() {
     calling.cSeq += 1
     calling.tag = "f\(name)\(calling.cSeq)"
     let head = RequestHead(
       method: "INVITE", uri: calling.target,
-      routes: profile.preloadsRoute ? ["<sip:\(Simulation.proxyAddress);lr>"] : [],
-      callID: calling.callID, localTag: calling.tag, cSeq: calling.cSeq, branch: newBranch())
+      routes: preloadedRoutes, callID: calling.callID, localTag: calling.tag, cSeq: calling.cSeq,
+      branch: newBranch())
     let refresher = calling.interval == nil ? nil : profile.refresherWish
-    let extra = timerRows(interval: calling.interval, refresher: refresher, minSE: calling.minSE)
+    var extra = timerRows(interval: calling.interval, refresher: refresher, minSE: calling.minSE)
+    if calling.isAuthorized { extra.append("Authorization: Digest username=\"\(name)\", realm=\"r\"") }
     calling.invite = start(head, extra: extra, body: anyBody()) { [unowned self] response in
-      guard let response, response.status == 422, calling.cSeq < 4, !calling.wantsCancel else { return }
+      if let response, !calling.wantsCancel { tryAgain(after: response) }
+    }
+  }
+
+  /// RFC 4028 §7.3, RFC 3261 §8.1.3.5: a better INVITE may succeed.
+  private func tryAgain(after response: WireMessage) {
+    guard calling.cSeq < 5 else { return }
+    switch response.status {
+    case 422:
       let least = response.number("min-se") ?? 90
-      calling.minSE = max(least, calling.minSE ?? 90)
-      calling.interval = max(calling.interval ?? least, least)
+      if !profile.isStubborn {
+        calling.minSE = max(least, calling.minSE ?? 90)
+        calling.interval = max(calling.interval ?? least, least)
+      }
       invite()
+    case 401,
+      407 where !calling.isAuthorized:
+      calling.isAuthorized = true
+      invite()
+    default: break
     }
   }
 
   func receiveProvisional(_ message: WireMessage, of transaction: UserAgentClientTransaction) {
     guard transaction === calling.invite else { return }
     if calling.wantsCancel { sendCancel() }
-    guard plan.updatesEarly, !calling.sentEarlyUpdate, !message.toTag.isEmpty, message.status > 100 else {
-      return
+    guard !message.toTag.isEmpty, message.status > 100 else { return }
+    let dialog = dialog(answeredBy: message)
+    acknowledgeRinging(message, in: dialog)
+    if plan.updatesEarly && !calling.sentEarlyUpdate {
+      calling.sentEarlyUpdate = true
+      refresh(dialog)
     }
-    calling.sentEarlyUpdate = true
-    refresh(dialog(answeredBy: message))
+  }
+
+  /// RFC 3262 §4: one PRACK for each reliable response.
+  private func acknowledgeRinging(_ message: WireMessage, in dialog: UserAgentDialog) {
+    guard message.lists("100rel", in: "require"), let number = message.number("rseq"),
+      number > dialog.acknowledgedRSeq, !dialog.hasEnded
+    else { return }
+    dialog.acknowledgedRSeq = number
+    let row = "RAck: \(number) \(message.cSeq) INVITE"
+    start(nextRequest("PRACK", in: dialog), extra: [row]) { _ in }
   }
 
   /// RFC 3261 §9.1: nothing is cancelled before the first provisional response.
@@ -59,7 +99,7 @@ extension SimulatedUserAgent {
   func acknowledgeSuccess(_ message: WireMessage, of transaction: UserAgentClientTransaction) {
     let dialog = dialog(answeredBy: message)
     if let ack = dialog.acks[message.cSeq] {
-      send(ack, to: Simulation.proxyAddress)
+      sendAck(ack, in: dialog)
       return
     }
     dialog.remoteTarget = message.uri(in: "contact") ?? dialog.remoteTarget
@@ -69,7 +109,7 @@ extension SimulatedUserAgent {
       localTag: dialog.localTag, remoteTag: dialog.remoteTag, cSeq: message.cSeq, branch: newBranch())
     let ack = request(head)
     dialog.acks[message.cSeq] = ack
-    send(ack, to: Simulation.proxyAddress)
+    sendAck(ack, in: dialog)
     guard !dialog.isConfirmed, !dialog.hasEnded else { return }
     let isSecondLeg = dialogs.contains { $0 !== dialog && $0.isConfirmed }
     dialog.isConfirmed = true
@@ -79,6 +119,11 @@ extension SimulatedUserAgent {
     } else {
       talk(in: dialog)
     }
+  }
+
+  private func sendAck(_ ack: [UInt8], in dialog: UserAgentDialog) {
+    guard !plan.forgetsAcks else { return }
+    send(ack, to: dialog.routes.first.flatMap { Simulation.address(inRoute: $0) } ?? Simulation.proxyAddress)
   }
 
   /// The dialog of a response to an INVITE, made when there is none.
@@ -108,9 +153,14 @@ extension SimulatedUserAgent {
         die()
       }
     }
-    if let span = plan.glareAfter { after(span) { [unowned self] in refresh(dialog) } }
-    if random.chance(200) {
-      after(random.span(milliseconds: 1000...20000)) { [unowned self] in chat(in: dialog) }
+    for move in plan.moves where move.isCallers == dialog.isCaller {
+      after(move.after) { [unowned self] in
+        switch move.kind {
+        case .refresh: refresh(dialog)
+        case .hangUp: hangUp(dialog)
+        case .request(let method): chat(method, in: dialog)
+        }
+      }
     }
   }
 
@@ -131,10 +181,10 @@ extension SimulatedUserAgent {
   }
 
   /// A request that is no refresh, with fields that mean nothing in it (A2).
-  private func chat(in dialog: UserAgentDialog) {
+  private func chat(_ method: String, in dialog: UserAgentDialog) {
     guard !dialog.hasEnded else { return }
     let rows = ["Session-Expires: 5", "Min-SE: 7"]
-    start(nextRequest("INFO", in: dialog), extra: rows, body: anyBody()) { _ in }
+    start(nextRequest(method, in: dialog), extra: rows, body: anyBody()) { _ in }
   }
 
   /// The head of the next request within a dialog.

@@ -72,6 +72,6 @@ extension SimulatedUserAgent {
       rows.append("X-Nonsense:\"quo\\\"te\" , <sip:a@b>;c=d ;; e")
     }
     rows.append("\(profile.usesCompactForms ? "l" : "Content-Length"): \(body.count)")
-    return Array((rows.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
+    return WireMessage.octets(rows, body)
   }
 }

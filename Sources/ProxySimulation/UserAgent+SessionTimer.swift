@@ -9,8 +9,9 @@ extension SimulatedUserAgent {
 
   /// The rows of a refresh request (§7.1, §7.4).
   func timerRows(interval: Int?, refresher: String?, minSE: Int?) -> [String] {
-    guard profile.supportsTimer else { return ["\(supportedName): 100rel, replaces"] }
-    var rows = ["\(supportedName): replaces , timer"]
+    let reliability = profile.supportsReliability ? " , 100rel" : ""
+    guard profile.supportsTimer else { return ["\(supportedName): replaces\(reliability)"] }
+    var rows = ["\(supportedName): replaces\(reliability) , timer"]
     if let interval {
       rows.append("\(sessionExpiresName): \(interval)\(refresher.map { " ;refresher=\($0)" } ?? "")")
     }

@@ -56,7 +56,7 @@ extension SimulatedUserAgent {
     let bytes = request(head, extra: extra, body: body)
     let transaction = UserAgentClientTransaction(head: head, bytes: bytes, onFinal: onFinal)
     clients["\(head.branch) \(head.method)"] = transaction
-    send(bytes, to: Simulation.proxyAddress)
+    send(bytes, to: firstHop(of: head))
     repeatRequest(of: transaction, after: Self.t1)
     let isInvite = head.method == "INVITE"
     after(Self.timeout) {
@@ -72,7 +72,7 @@ extension SimulatedUserAgent {
     after(span) { [unowned self] in
       let isInvite = transaction.method == "INVITE"
       guard !transaction.isOver, !(isInvite && transaction.hasProvisional) else { return }
-      send(transaction.bytes, to: Simulation.proxyAddress)
+      send(transaction.bytes, to: firstHop(of: transaction.head))
       repeatRequest(of: transaction, after: isInvite ? span * 2 : min(span * 2, Self.t2))
     }
   }
@@ -104,7 +104,7 @@ extension SimulatedUserAgent {
     head.remoteTag = message.toTag
     let ack = transaction.ack ?? request(head)
     transaction.ack = ack
-    send(ack, to: Simulation.proxyAddress)
+    if !plan.forgetsAcks { send(ack, to: firstHop(of: head)) }
   }
 
   /// Answers a request; a final answer to INVITE is repeated until its ACK comes.

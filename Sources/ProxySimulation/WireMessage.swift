@@ -61,6 +61,18 @@ final class WireMessage {
   /// The rows with this name.
   func rows(_ name: String) -> [Row] { rows.filter { $0.name == name } }
 
+  /// The message with its topmost Via row taken off.
+  func withoutTopVia() -> [UInt8] {
+    var rows = rows
+    if let top = rows.firstIndex(where: { $0.name == "via" }) { rows.remove(at: top) }
+    return Self.octets([startLine] + rows.map(\.text), body)
+  }
+
+  /// The octets of a message of these lines and this body.
+  static func octets(_ lines: [String], _ body: [UInt8]) -> [UInt8] {
+    Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
+  }
+
   /// The URI between the angle brackets of a Contact, a Route or the like.
   func uri(in name: String) -> String? {
     guard let value = value(name), let start = value.utf8.firstIndex(of: 60),

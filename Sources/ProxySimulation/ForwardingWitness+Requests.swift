@@ -1,0 +1,169 @@
+import ProxyCore
+import SIPSyntax
+import Timekeeping
+
+/// What may leave as a request, and how it may differ from what entered (RFC 3261 §16.6).
+extension ForwardingWitness {
+  mutating func faultOfRequest(
+    _ message: WireMessage, to destination: SocketAddress, at now: MonotonicInstant
+  ) -> String? {
+    guard let method = message.method, let ours = message.branches.first else {
+      return "a request without a branch left"
+    }
+    let key = Self.key(method, ours)
+    if let earlier = outgoing[key] {
+      outgoing[key]?.count += 1
+      return faultOfRepetition(message, of: earlier, to: destination)
+    }
+    defer { outgoing[key] = Outgoing(message: message, destination: destination, leftAt: now) }
+    guard message.branches.count > 1 else {
+      return faultOfOwnRequest(message, method, ours, to: destination, at: now)
+    }
+    let origin = Self.key(method, message.branches[1])
+    guard let request = requests[origin] else { return "a request left that never entered" }
+    let isStateless = method == "ACK" || method == "CANCEL"
+    if !isStateless, request.branch != nil, !request.isExempt { return "a request left on two branches" }
+    if request.isAnswered, !request.isExempt { return "a request left after its final response" }
+    requests[origin]?.branch = ours
+    if let expected = expectedDestination(of: message), expected != destination {
+      return "a request for \(expected) left for \(destination)"
+    }
+    return changeOfRequest(from: request, to: message)
+  }
+
+  /// C5, C37: at most eleven times in 64*T1, always the same octets to the same place.
+  private func faultOfRepetition(
+    _ message: WireMessage, of earlier: Outgoing, to destination: SocketAddress
+  ) -> String? {
+    if earlier.message.bytes != message.bytes { return "a repeated request has other octets" }
+    if earlier.destination != destination { return "a repeated request goes somewhere else" }
+    let isBounded = message.method != "ACK" && message.branches.count > 1 && message.method != "CANCEL"
+    return isBounded && earlier.count > 11 ? "a request was repeated \(earlier.count) times" : nil
+  }
+
+  /// Where the first Route or the Request-URI of a copy leads (B60); nil when it does not say.
+  private func expectedDestination(of copy: WireMessage) -> SocketAddress? {
+    if let route = copy.value("route") { return Simulation.address(inRoute: route) }
+    let words = copy.startLine.utf8.split(separator: 32)
+    guard words.count > 1 else { return nil }
+    let uri = String(Substring(words[1]))
+    return hiddenContacts[uri] ?? Simulation.address(inRoute: uri)
+  }
+
+  /// The proxy may cancel what was cancelled or rings too long (B90, B96), and acknowledge a refusal (C22);
+  /// both go the INVITE's way (B97).
+  private func faultOfOwnRequest(
+    _ message: WireMessage, _ method: String, _ ours: String, to destination: SocketAddress,
+    at now: MonotonicInstant
+  ) -> String? {
+    guard let invite = outgoing[Self.key("INVITE", ours)] else {
+      return "a \(method) left that belongs to no INVITE"
+    }
+    let copied = ["via", "route", "from", "call-id"]
+    for name in copied {
+      let texts = invite.message.rows(name).map(\.text)
+      let expected = name == "via" ? Array(texts.prefix(1)) : texts
+      if message.rows(name).map(\.text) != expected { return "\(name) of a \(method) is not its INVITE's" }
+    }
+    let uris = [message, invite.message].map { $0.startLine.utf8.split(separator: 32).dropFirst().first }
+    if uris[0].map(String.init) != uris[1].map(String.init) || message.cSeq != invite.message.cSeq
+      || destination != invite.destination
+    {
+      return "a \(method) does not go its INVITE's way"
+    }
+    switch method {
+    case "ACK":
+      return invite.wasRefused ? nil : "an ACK left for an INVITE that nobody refused"
+    case "CANCEL":
+      if !invite.wasHeard { return "a CANCEL left before any provisional response (B96)" }
+      let wasCancelled = requests[Self.key("CANCEL", invite.message.branches[1])] != nil
+      let ringsLong = now >= invite.leftAt + .seconds(180)
+      return wasCancelled || ringsLong ? nil : "a CANCEL left that nobody sent"
+    default:
+      return "the proxy made a \(method)"
+    }
+  }
+
+  // MARK: The copy
+
+  private func changeOfRequest(from request: Request, to copy: WireMessage) -> String? {
+    let origin = request.message
+    if origin.startLine != copy.startLine { return "the request line changed" }
+    if origin.body != copy.body { return "the body changed" }
+    if let fault = changeOfVia(from: request, to: copy) { return fault }
+    if copy.rows("route").map(\.value) != expectedRoutes(of: request) {
+      return "other Route values than the proxy's own changed"
+    }
+    if let fault = changeOfRecordRoute(from: origin, to: copy) { return fault }
+    if (copy.number("max-forwards") ?? 0) != (origin.number("max-forwards") ?? 71) - 1 {
+      return "Max-Forwards is not one less"
+    }
+    if copy.rows("max-breadth").count != 1 { return "Max-Breadth is not there once (B46)" }
+    var changeable: Set = ["via", "route", "record-route", "max-forwards", "max-breadth"]
+    if origin.method == "INVITE" || origin.method == "UPDATE" {
+      changeable.formUnion(["session-expires", "min-se"])
+    }
+    if origin.method == "REGISTER" { changeable.insert("path") }
+    return Self.changedRow(from: origin, to: copy, besides: changeable)
+  }
+
+  /// Ours on top, the topmost received one with `received` and `rport` filled in, the others as they were.
+  private func changeOfVia(from request: Request, to copy: WireMessage) -> String? {
+    let before = request.message.rows("via").map(\.text)
+    let after = copy.rows("via").map(\.text)
+    guard after.count == before.count + 1, after.dropFirst(2) == before.dropFirst(),
+      Self.unstamped(after[1]) == Self.unstamped(before[0])
+    else { return "the Via rows below ours changed" }
+    let parameters = after[1].utf8.split(separator: 59).map { String(Substring($0)) }
+    let wasAsked = before[0].utf8.split(separator: 59).contains { String(Substring($0)) == "rport" }
+    if wasAsked, !parameters.contains("rport=\(request.source.port)") {
+      return "rport is not filled in (D17)"
+    }
+    return nil
+  }
+
+  /// A Via row without what a server adds to it.
+  static func unstamped(_ row: String) -> [String] {
+    row.utf8.split(separator: 59).map { String(Substring($0)) }.filter {
+      !$0.utf8.starts(with: "received=".utf8) && !$0.utf8.starts(with: "rport".utf8)
+    }
+  }
+
+  /// The received Route values without the proxy's own; a configured next hop where none is left (B31, B59).
+  private func expectedRoutes(of request: Request) -> [String] {
+    let origin = request.message
+    var routes = origin.rows("route").map(\.value)
+    if let first = routes.first, Simulation.address(inRoute: first) == Simulation.proxyAddress {
+      routes.removeFirst()
+    }
+    if let hop = configuration.nextHop, routes.isEmpty, origin.toTag.isEmpty, origin.method != "ACK",
+      !hop.addresses.contains(request.source)
+    {
+      routes = ["<\(String(decoding: hop.uri, as: UTF8.self))>"]
+    }
+    return routes
+  }
+
+  /// One value of ours before the others, in what can form or refresh a dialog (B49).
+  private func changeOfRecordRoute(from origin: WireMessage, to copy: WireMessage) -> String? {
+    let before = origin.rows("record-route").map(\.text)
+    let after = copy.rows("record-route")
+    let unrouted = ["ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "MESSAGE", "INFO", "PUBLISH", "REGISTER"]
+    let ours = unrouted.contains(origin.method ?? "") ? 0 : 1
+    guard after.count == before.count + ours, Array(after.dropFirst(ours).map(\.text)) == before,
+      after.prefix(ours).allSatisfy({ Simulation.address(inRoute: $0.value) == Simulation.proxyAddress })
+    else { return "Record-Route is not as it should be (B49, B50)" }
+    return nil
+  }
+
+  static func changedRow(
+    from origin: WireMessage, to copy: WireMessage, besides changeable: Set<String>
+  ) -> String? {
+    let before = origin.rows.filter { !changeable.contains($0.name) }.map(\.text)
+    let after = copy.rows.filter { !changeable.contains($0.name) }.map(\.text)
+    if before == after { return nil }
+    let place =
+      zip(before, after).enumerated().first { $1.0 != $1.1 }?.offset ?? min(before.count, after.count)
+    return "header field changed: \(place < before.count ? before[place] : "one was added")"
+  }
+}
