@@ -5,8 +5,10 @@ public import Timekeeping
 public struct ConnectionLimits: Sendable {
   /// Connections at once: `--max-connections`.
   public var connections = 10_000
-  /// Connections at once that were accepted from one IPv4 address or one IPv6 /64.
+  /// Connections at once that were accepted from one IPv4 address or one IPv6 /64, and as many opened to it.
   public var connectionsOfSource: Int { max(1, connections / 4) }
+  /// Connections at once that we are opening and that are not there yet.
+  public var connectionsOpening: Int { max(1, connections / 8) }
   /// What one message may have (D35).
   public var message = StreamLimits()
   /// From its first octet until a message must be complete (D35): 64*T1, when whoever sends it has given up.

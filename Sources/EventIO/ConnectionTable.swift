@@ -11,6 +11,8 @@ final class ConnectionTable {
   private static let sweptAtOnce = 4_096
   /// Connections that are asked, from the one longest unused on, to make room.
   private static let askedForRoom = 64
+  /// Connections that are asked after those, wherever the last search ended.
+  private static let askedFurther = 256
 
   /// The loop all of them wait in.
   let loop: EventLoop
@@ -27,16 +29,20 @@ final class ConnectionTable {
   private var freeSlots: [Int] = []
   private var routes: [ConnectionRoute: StreamConnection] = [:]
   private var sources: [ConnectionSource: Int] = [:]
+  /// Connections of ours that are not there yet.
+  private var openingCount = 0
   private var recency = RecencyList()
   private var notices: [ConnectionNotice] = []
   private var finishing: [StreamConnection] = []
   private var generation: UInt32
   private var sweeper: LoopEvent?
   private var sweepCursor = 0
+  /// The slot at which the next search for room goes on.
+  private var roomCursor = 0
   /// Octets of incomplete messages.
   private var partialBytes = 0
   /// Octets that wait to be sent.
-  private var queuedBytes = 0
+  private(set) var queuedBytes = 0
 
   /// An empty table; `firstGeneration` is random, so that names of an earlier process's connections name none.
   init(
@@ -73,32 +79,47 @@ final class ConnectionTable {
 
   // MARK: Coming and going
 
-  /// Whether there may be one more, from `source` when it is accepted; makes room if it can (D47).
-  func admits(_ source: IPAddress?, at now: MonotonicInstant) -> Bool {
-    if let source {
-      let source = ConnectionSource(source)
-      if sources[source, default: 0] >= limits.connectionsOfSource, !reclaim(from: source, at: now) {
-        counters.add(to: .connectionsRefusedBySourceLimit)
-        return false
-      }
+  /// Whether there may be one more; makes room if it can (D47).
+  ///
+  /// One address gets a part of all connections, whichever side opens them, and so do those that are not there
+  /// yet: requests to places that never answer must not take the room of everybody else.
+  func admits(_ source: ConnectionSource, at now: MonotonicInstant) -> Bool {
+    if sources[source, default: 0] >= limits.connectionsOfSource, !reclaim(from: source, at: now) {
+      counters.add(to: .connectionsRefusedBySourceLimit)
+      return false
     }
-    if count >= limits.connections, !reclaim(at: now) {
+    let isTooMany = source.isOurs && openingCount >= limits.connectionsOpening
+    if isTooMany || count >= limits.connections && !reclaim(at: now) {
       counters.add(to: .connectionsRefusedByLimit)
       return false
     }
     return true
   }
 
-  /// Closes the connection that was longest unused, if nobody will miss it.
+  /// Closes the connection that was longest unused, if nobody will miss it, or another that nobody will.
+  ///
+  /// Each search costs the same, and searches that follow one another come past every connection.
   @discardableResult
   func reclaim(from source: ConnectionSource? = nil, at now: MonotonicInstant) -> Bool {
     for slot in recency.oldest(ConnectionTable.askedForRoom) {
-      guard let candidate = slots[slot], candidate.isReclaimable(at: now) else { continue }
-      if let source, candidate.source != source { continue }
-      candidate.close(because: .reclaimed)
-      return true
+      if makesRoom(slot, from: source, at: now) { return true }
+    }
+    for _ in 0..<min(ConnectionTable.askedFurther, slots.count) {
+      roomCursor = roomCursor + 1 < slots.count ? roomCursor + 1 : 0
+      if makesRoom(roomCursor, from: source, at: now) { return true }
     }
     return false
+  }
+
+  /// Closes the connection of a slot if it is of `source` and nobody will miss it.
+  private func makesRoom(_ slot: Int, from source: ConnectionSource?, at now: MonotonicInstant) -> Bool {
+    guard let candidate = slots[slot], source == nil || candidate.source == source,
+      candidate.isReclaimable(at: now)
+    else {
+      return false
+    }
+    candidate.close(because: .reclaimed)
+    return true
   }
 
   /// Takes in a connection; `flow` gets its name here.
@@ -116,7 +137,8 @@ final class ConnectionTable {
     slots[slot] = connection
     recency.append(slot)
     if let route { routes[route] = connection }
-    if let source = connection.source { sources[source, default: 0] += 1 }
+    sources[connection.source, default: 0] += 1
+    if route != nil { openingCount += 1 }
     if connection.state == .open { established(connection) }
     counters.set(.connections, to: count)
     if count == 1 { sweeper?.arm(after: .seconds(1)) }
@@ -128,6 +150,11 @@ final class ConnectionTable {
     counters.add(to: connection.route == nil ? .connectionsAccepted : .connectionsEstablished)
     if let route = connection.route { routes[route.place] = connection }
     notices.append(.opened(connection.flow, byPeer: connection.route == nil))
+  }
+
+  /// Notes that a connection is there, or will never be.
+  func leavesEstablishing(_ connection: StreamConnection) {
+    if connection.route != nil { openingCount -= 1 }
   }
 
   /// Tells the proxy that a connection and the requests on it are lost.
@@ -145,10 +172,9 @@ final class ConnectionTable {
     slots[slot] = nil
     freeSlots.append(slot)
     recency.remove(slot)
-    if let source = connection.source {
-      let left = sources[source, default: 1] - 1
-      sources[source] = left > 0 ? left : nil
-    }
+    let source = connection.source
+    let left = sources[source, default: 1] - 1
+    sources[source] = left > 0 ? left : nil
     counters.set(.connections, to: count)
   }
 
@@ -170,6 +196,11 @@ final class ConnectionTable {
     let last = finishing
     finishing.removeAll()
     for connection in last { connection.closeWhenDrained() }
+  }
+
+  /// Says farewell on all connections; nothing waits to be sent, and nothing will be.
+  func part() {
+    for case .some(let connection) in slots { connection.part() }
   }
 
   // MARK: Limits
@@ -215,6 +246,6 @@ final class ConnectionTable {
 }
 
 extension StreamConnection {
-  /// Whom it counts for; nil for one of ours.
-  var source: ConnectionSource? { route == nil ? ConnectionSource(flow.remote.ip) : nil }
+  /// Whom it counts for.
+  var source: ConnectionSource { ConnectionSource(flow.remote.ip, isOurs: route != nil) }
 }

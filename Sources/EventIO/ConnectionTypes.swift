@@ -63,12 +63,16 @@ struct ConnectionRoute: Hashable {
   var place: ConnectionRoute { ConnectionRoute(listener: listener, remote: remote) }
 }
 
-/// Whom connections are counted for: an IPv4 address, or the /64 that one IPv6 host has to itself.
+/// Whom connections are counted for: an IPv4 address, or the /64 that one IPv6 host has to itself. Those it has
+/// opened count apart from those we have.
 struct ConnectionSource: Hashable {
   private let high: UInt64
   private let low: UInt64
+  /// Whether we open the connections.
+  let isOurs: Bool
 
-  init(_ ip: IPAddress) {
+  init(_ ip: IPAddress, isOurs: Bool) {
+    self.isOurs = isOurs
     let ip = ip.canonical
     high = ip.high
     low = ip.family == .v4 ? ip.low : 0

@@ -93,9 +93,14 @@ final class StreamConnection {
     case .establishing: return false
     case .open:
       return idle >= table.limits.reclaimableTime && (exchanges.isEmpty || idle >= table.limits.exchangeTime)
-    case .halfClosed, .finishing, .parting, .closed: return true
+    // These end soon of themselves; until then an answer may be due.
+    case .halfClosed, .finishing: return exchanges.owed == 0 && !hasOutput
+    case .parting, .closed: return true
     }
   }
+
+  /// Whether octets wait to be sent.
+  private var hasOutput: Bool { socket.map { $0.outputCount > 0 } ?? false }
 
   // MARK: Sending
 
@@ -198,11 +203,21 @@ final class StreamConnection {
   func closeWhenDrained() {
     guard let socket, socket.outputCount == 0 else { return }
     switch state {
-    case .finishing:
-      socket.endOutput()
-      enter(.parting)
+    case .finishing: part()
     case .halfClosed: if exchanges.owed == 0 { close() }
     case .establishing, .open, .parting, .closed: break
+    }
+  }
+
+  /// Says that nothing more will be sent, and waits for the other side to close; what waits must have left.
+  func part() {
+    switch state {
+    case .establishing: close()
+    case .open, .halfClosed, .finishing:
+      announceEnd(because: nil)
+      socket?.endOutput()
+      enter(.parting)
+    case .parting, .closed: break
     }
   }
 
@@ -242,7 +257,8 @@ final class StreamConnection {
       table.boundPartialMessages()
     case (.readable, .finishing), (.readable, .parting): socket?.read { $0.count }
     case (.drained, .finishing), (.drained, .halfClosed): closeWhenDrained()
-    case (.ended, .open) where exchanges.owed > 0 && socket?.endsByHalves == true:
+    case (.ended, .open) where (exchanges.owed > 0 || hasOutput) && socket?.endsByHalves == true,
+      (.ended, .finishing) where hasOutput && socket?.endsByHalves == true:
       announceEnd(because: .byPeer)
       enter(.halfClosed)
     case (.ended, .establishing), (.broken, .establishing):
@@ -263,9 +279,21 @@ final class StreamConnection {
     }
     enter(.open)
     table.established(self)
+    readEarlyOctets()
+  }
+
+  /// Octets may be here before the news that the connection is: libevent does not tell of them twice.
+  private func readEarlyOctets() {
+    guard let socket, socket.inputCount > 0 else { return }
+    // The proxy hears of the connection first.
+    table.whenChanged()
+    guard state == .open else { return }
+    table.whenReadable(self)
+    table.boundPartialMessages()
   }
 
   private func enter(_ state: State) {
+    if self.state == .establishing { table.leavesEstablishing(self) }
     self.state = state
     stateSince = MonotonicClock.now
   }

@@ -81,7 +81,7 @@ public final class StreamTransport {
       switch accepted {
       case 0...:
         let flow = Flow(listener: listener, remote: remote.socketAddress, local: local.ip)
-        guard table.admits(flow.remote.ip, at: MonotonicClock.now),
+        guard table.admits(ConnectionSource(flow.remote.ip, isOurs: false), at: MonotonicClock.now),
           let made = unsafe server(accepted, table.loop)
         else {
           close(accepted)
@@ -151,7 +151,8 @@ public final class StreamTransport {
   private func connect(
     along route: ConnectionRoute, from local: IPAddress, in table: ConnectionTable
   ) -> StreamConnection? {
-    guard route.remote.port != 0, table.admits(nil, at: MonotonicClock.now) else { return nil }
+    let destination = ConnectionSource(route.remote.ip, isOurs: true)
+    guard route.remote.port != 0, table.admits(destination, at: MonotonicClock.now) else { return nil }
     var remote = ck_endpoint(route.remote)
     var source = ck_endpoint()
     let own = local.isUnspecified ? bound.ip : local

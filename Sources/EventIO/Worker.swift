@@ -66,7 +66,8 @@ public final class Worker {
     settle()
   }
 
-  /// Refuses new calls from now on and calls `done` once no transaction is without a final response.
+  /// Refuses new calls from now on and calls `done` once no transaction is without a final response, all that was
+  /// said over connections has left, and their peers know that it was the last.
   public func drain(_ done: @escaping () -> Void) {
     thread.check()
     engine.proxy.beginDraining()
@@ -128,8 +129,9 @@ public final class Worker {
       armedFor = deadline
       timer?.arm(after: deadline.duration(since: MonotonicClock.now))
     }
-    if let drained, engine.proxy.openTransactionCount == 0 {
+    if let drained, engine.proxy.openTransactionCount == 0, connections.queuedBytes == 0 {
       self.drained = nil
+      connections.part()
       drained()
     }
   }

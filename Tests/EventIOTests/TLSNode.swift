@@ -56,7 +56,7 @@ final class TLSNode {
   private func note() {
     for notice in table.takeNotices() {
       switch notice {
-      case .opened(let flow): opened.append(flow)
+      case .opened(let flow, _): opened.append(flow)
       case .closed: closedCount += 1
       case .failed: break
       }
