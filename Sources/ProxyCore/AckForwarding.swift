@@ -7,6 +7,7 @@
 import PagedStorage
 import SIPSyntax
 import SIPTransactions
+import ServerLocation
 import Timekeeping
 
 extension ProxyEngine {
@@ -81,7 +82,7 @@ extension ProxyEngine {
     }
     let start = outbox.bytes.count
     writeStateless(message, bytes, arrival, key, plan, target, &bench.edits, into: &outbox)
-    if let switched = sizeSwitched(target, size: outbox.bytes.count - start) {  // D3
+    if let switched = sizeSwitched(target, size: outbox.bytes.count - start, at: arrival.now) {  // D3
       target = switched
       outbox.bytes.truncate(to: start)
       writeStateless(message, bytes, arrival, key, plan, target, &bench.edits, into: &outbox)
@@ -93,6 +94,10 @@ extension ProxyEngine {
       return
     }
     outbox.finish(from: start, over: target.flow)
+    if target.switchedForSize {  // D4: when TCP refuses it, its repetition takes UDP.
+      outbox.note(
+        hop: statelessHops.add(ServerTarget(transport: .tcp, address: target.flow.remote)))
+    }
     namePeer(of: target, plan, bytes, in: &outbox)
     counters.add(to: isAck ? .acksForwarded : .cancelsForwardedStatelessly)
   }

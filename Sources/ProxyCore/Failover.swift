@@ -55,7 +55,7 @@ extension ProxyEngine {
       attempts.slab[attempt.index].pushesNextHop = pushesNextHop
     case .pending(let location):
       attempts.wait(attempt, for: location)
-    case .refused:
+    case .refused, .ours:
       break
     }
   }
@@ -114,11 +114,8 @@ extension ProxyEngine {
         servers.slab[server].branch = client
         return true
       case .tooLargeForDatagram:
-        // D3, D4: TCP first, and UDP after all if that is refused.
-        attempts.slab[attempt].insertNext(
-          AttemptTarget(address: way.address, transport: .udp, ignoresSize: true))
-        attempts.slab[attempt].insertNext(
-          AttemptTarget(address: way.address, transport: .tcp, switchedForSize: true))
+        let isDead = deadHops.contains(ServerTarget(transport: .tcp, address: way.address), at: now)
+        attempts.slab[attempt].switchForSize(way.address, tcpIsDead: isDead)
       case .tooLarge, .noMemory:
         continue
       }

@@ -35,6 +35,9 @@ struct ForwardingAttempt: SlabRecord {
   var targets = InlineArray<8, AttemptTarget?>(repeating: nil)
   var count = 0
   var next = 0
+  /// The two ways of a request that is too large for a datagram; they come before the others.
+  private var overTCP: AttemptTarget?
+  private var overUDP: AttemptTarget?
   var pushesNextHop = false
   /// One of the ways gave no answer in time: the last word is 408 and not 500.
   var hasTimedOut = false
@@ -47,6 +50,15 @@ struct ForwardingAttempt: SlabRecord {
     self.original = original
   }
 
+  /// Puts a way that is too large for a datagram in front of those that remain: over TCP, unless that is known to be
+  /// dead, and over UDP after all (D3, D4).
+  mutating func switchForSize(_ address: SocketAddress, tcpIsDead: Bool) {
+    if !tcpIsDead {
+      overTCP = AttemptTarget(address: address, transport: .tcp, switchedForSize: true)
+    }
+    overUDP = AttemptTarget(address: address, transport: .udp, ignoresSize: true)
+  }
+
   /// Adds a way; those beyond the eighth are not tried.
   mutating func append(_ target: AttemptTarget) {
     guard count < 8 else { return }
@@ -54,20 +66,16 @@ struct ForwardingAttempt: SlabRecord {
     count += 1
   }
 
-  /// Puts a way in front of those that remain, if there is room.
-  mutating func insertNext(_ target: AttemptTarget) {
-    guard count < 8 else { return }
-    var position = count
-    while position > next {
-      targets[position] = targets[position - 1]
-      position -= 1
-    }
-    targets[next] = target
-    count += 1
-  }
-
   /// Takes the next way.
   mutating func takeNext() -> AttemptTarget? {
+    if let target = overTCP {
+      overTCP = nil
+      return target
+    }
+    if let target = overUDP {
+      overUDP = nil
+      return target
+    }
     guard next < count else { return nil }
     defer { next += 1 }
     return targets[next]

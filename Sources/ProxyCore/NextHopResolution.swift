@@ -80,6 +80,8 @@ struct ConfiguredNextHop {
   let secureResolution: Resolution
   /// Its host, for the certificate that it must show.
   let host: ByteRange
+  /// What its first look-up waits for.
+  var location: LocationID?
   private var addresses: [SocketAddress]
   private static let addressLimit = 256
 
@@ -116,10 +118,10 @@ struct ConfiguredNextHop {
 
   /// Whether a request comes from the next hop itself. Hosts behind one NAT, or on one machine, share an address:
   /// the port decides, of the packet or of Via.
-  func sent(from source: SocketAddress, _ via: ViaValue) -> Bool {
+  func sent(from source: SocketAddress, over transport: TransportProtocol, _ via: ViaValue) -> Bool {
     addresses.contains { address in
       address.ip.canonical == source.ip.canonical
-        && (address.port == source.port || address.port == via.port ?? 5060)
+        && (address.port == source.port || address.port == via.port ?? transport.defaultPort)
     }
   }
 

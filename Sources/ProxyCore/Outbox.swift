@@ -2,9 +2,12 @@ import PagedStorage
 public import SIPSyntax
 public import ServerLocation
 
-/// Names the branch whose request is being sent, for ``Proxy/sendFailed(_:at:into:)``. May outlive it.
+/// Names the branch whose request is being sent, or the next hop of one without a branch, for
+/// ``Proxy/sendFailed(_:isLocal:at:into:)``. May outlive it.
 public struct SendTicket: BitwiseCopyable, Sendable {
   let branch: SlabID
+  /// Number of a ``StatelessHops`` entry; 0 for a branch.
+  var hop: UInt16 = 0
 }
 
 /// One message to send: where its bytes stand in the outbox, and the flow it leaves on.
@@ -13,8 +16,8 @@ public struct Send: BitwiseCopyable, Sendable {
   public var bytes: ByteRange
   /// Socket and addresses.
   public var flow: Flow
-  /// For a request of a client transaction: what to report when the system refuses to send it. Nil for
-  /// responses and for what is sent without a transaction; their failure is only counted (B94).
+  /// For a request: what to report when the system refuses to send it. Nil for responses and most of what is sent
+  /// without a transaction; their failure is only counted (B94).
   public var ticket: SendTicket?
   /// Where the domain that led to the next hop stands in ``Outbox/bytes``, for a TLS connection's server name
   /// and the identity that its certificate must prove (G29, G33); empty when none is known.
@@ -47,6 +50,12 @@ public struct Outbox: ~Copyable {
   mutating func finish(from start: Int, over flow: Flow, branch: SlabID? = nil) {
     let ticket = branch.map { SendTicket(branch: $0) }
     sends.append(Send(bytes: ByteRange(start, bytes.count), flow: flow, ticket: ticket))
+  }
+
+  /// Makes the failure of the last message a report about its next hop.
+  mutating func note(hop: UInt16) {
+    guard !sends.isEmpty else { return }
+    sends[sends.count - 1].ticket = SendTicket(branch: .none, hop: hop)
   }
 
   /// Says which domain the last message's TLS connection must lead to.

@@ -2,6 +2,7 @@
 
 import SIPSyntax
 import ServerLocation
+import Timekeeping
 
 /// Decides whether a host and port mean us, and writes the ones we go by.
 struct OwnAddresses {
@@ -19,6 +20,10 @@ struct OwnAddresses {
   private let listeners: [Listener]
   private var names: [Name] = []
   private var localAddresses: [IPAddress]
+  /// Names whose every address was found to be ours, and until when that is believed.
+  private var locatedNames: [(name: Name, until: MonotonicInstant)] = []
+  private static let locatedNameLimit = 64
+  private static let locatedNameLifetime = TimeSpan.seconds(60)
   /// Bound on addresses learnt while running, for a host whose interfaces come and go.
   private static let localAddressLimit = 1024
 
@@ -44,6 +49,22 @@ struct OwnAddresses {
       !localAddresses.contains(address)
     else { return }
     localAddresses.append(address)
+  }
+
+  /// Remembers for a minute that a name resolves to us: then it is us, as an alias would be.
+  mutating func learn(_ name: DNSName, at now: MonotonicInstant) {
+    if locatedNames.count == Self.locatedNameLimit { locatedNames.removeFirst() }
+    let located = Name(host: name.bytes, ip: nil, port: nil, transport: nil)
+    locatedNames.append((located, now + Self.locatedNameLifetime))
+  }
+
+  /// Whether a name is known to resolve to us.
+  func knows(_ name: DNSName) -> Bool { locatedNames.contains { $0.name.host == name.bytes } }
+
+  /// Forgets names that were learnt a while ago, so that the DNS is asked again.
+  mutating func forgetNames(at now: MonotonicInstant) {
+    guard let oldest = locatedNames.first, oldest.until <= now else { return }
+    locatedNames.removeAll { $0.until <= now }
   }
 
   /// Whether a URI addresses us: host, port and transport (B33). Without a transport a sip URI means any that we
@@ -76,9 +97,10 @@ struct OwnAddresses {
       if listenerIndex(ip: ip, port: meant, transport: transport) != nil { return true }
       return names.contains { $0.ip == ip && serves($0, port, meant, transport) }
     }
-    return names.contains { name in
+    func isMeant(_ name: Name) -> Bool {
       serves(name, port, meant, transport) && bytes.equalsIgnoringCase(host, name.host.span)
     }
+    return names.contains(where: isMeant) || locatedNames.contains { isMeant($0.name) }
   }
 
   private func serves(
@@ -103,13 +125,20 @@ struct OwnAddresses {
     }
   }
 
-  /// The listener that can send to a peer: the preferred one when it has the family, else the first.
+  /// The listener that can send to a peer: the preferred one when it has the family, else one on the same address,
+  /// else the first.
   func listener(for ip: IPAddress, over transport: TransportProtocol, preferring index: UInt16) -> UInt16? {
     let family = ip.canonical.family
     func fits(_ listener: Listener) -> Bool {
       listener.transport == transport && listener.bound.ip.canonical.family == family
     }
-    if Int(index) < listeners.count, fits(listeners[Int(index)]) { return index }
+    if Int(index) < listeners.count {
+      if fits(listeners[Int(index)]) { return index }
+      let address = listeners[Int(index)].bound.ip
+      if let beside = listeners.firstIndex(where: { fits($0) && $0.bound.ip == address }) {
+        return UInt16(truncatingIfNeeded: beside)
+      }
+    }
     return listeners.firstIndex(where: fits).map { UInt16(truncatingIfNeeded: $0) }
   }
 

@@ -12,7 +12,9 @@ extension ProxyEngine {
     if target.pushesNextHop {
       outbox.namePeer(nextHop.host, in: nextHop.uri.span)
     } else {
-      outbox.namePeer(plan.nextHop.maddr ?? plan.nextHop.host, in: bytes)
+      let isStripped = plan.stripsMaddr && plan.nextRoute == nil
+      let maddr = isStripped ? nil : plan.nextHop.maddr
+      outbox.namePeer(maddr ?? plan.nextHop.host, in: bytes)
     }
   }
 

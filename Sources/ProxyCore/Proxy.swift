@@ -80,11 +80,12 @@ public struct Proxy: ~Copyable {
   }
 
   /// Tells that the system refused to send a request, or that its connection failed: its branch ends as if the next
-  /// hop had answered 503 (B93, C25). Safe for a ticket whose branch is long gone.
+  /// hop had answered 503 (B93, C25). Safe for a ticket whose branch is long gone. `isLocal` says that the next hop is
+  /// not to blame: there was no descriptor, no room in a queue, no memory.
   public mutating func sendFailed(
-    _ ticket: SendTicket, at now: MonotonicInstant, into outbox: inout Outbox
+    _ ticket: SendTicket, isLocal: Bool = false, at now: MonotonicInstant, into outbox: inout Outbox
   ) {
-    engine.sendFailed(ticket, now, &bench, into: &outbox)
+    engine.sendFailed(ticket, isLocal: isLocal, now, &bench, into: &outbox)
     engine.publish()
   }
 

@@ -47,6 +47,7 @@ struct ProxyEngine: ~Copyable {
   var attempts: AttemptTable
   var locator: ServerLocator
   var deadHops = DeadNextHops()
+  var statelessHops = StatelessHops()
   var nextHop: ConfiguredNextHop
 
   var isDraining = false

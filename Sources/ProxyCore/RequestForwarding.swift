@@ -42,6 +42,11 @@ extension ProxyEngine {
       answerStatefully(message, bytes, arrival, key, answer, &bench, into: &outbox)
       return
     }
+    if case .ours(let name) = targets {
+      own.learn(name, at: arrival.now)
+      receiveNewRequest(message, bytes, arrival, key, &bench, into: &outbox)
+      return
+    }
     var refresh: RefreshDecision?
     if message.method.isSessionRefresh {  // A1, A39
       let decision = decideRefresh(message, bytes, arrival)
@@ -112,6 +117,7 @@ extension ProxyEngine {
       return .noMemory
     }
     outbox.finish(from: start, over: target.flow, branch: client)
+    counters.add(to: message.method == .invite ? .inviteClientTransactions : .nonInviteClientTransactions)
     namePeer(of: target, plan, bytes, in: &outbox)
     counters.add(to: .requestsForwarded)
     clients.slab[client.index].sent = stored
@@ -139,10 +145,14 @@ extension ProxyEngine {
   }
 
   /// The target over TCP, for a request of this size that is about to leave over UDP (D3); nil when it may.
-  func sizeSwitched(_ target: ForwardingTarget, size: Int) -> ForwardingTarget? {
+  mutating func sizeSwitched(
+    _ target: ForwardingTarget, size: Int, at now: MonotonicInstant
+  ) -> ForwardingTarget? {
     guard own.transport(of: target.flow.listener) == .udp, !target.ignoresSize, isTooLargeForDatagram(size),
       let listener = sizeSwitch(of: target)
     else { return nil }
+    let overTCP = ServerTarget(transport: .tcp, address: target.flow.remote)
+    guard !deadHops.contains(overTCP, at: now) else { return nil }
     var switched = target
     switched.flow.listener = listener
     switched.switchedForSize = true

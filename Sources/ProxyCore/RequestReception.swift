@@ -70,7 +70,8 @@ extension ProxyEngine {
       message, bytes, arrival, OwnResponse(defect.status, defect.reason), &bench, into: &outbox)
   }
 
-  private mutating func receiveNewRequest(
+  /// A request that belongs to no transaction: refused, answered or forwarded.
+  mutating func receiveNewRequest(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ key: TransactionKey,
     _ bench: inout Workbench, into outbox: inout Outbox
   ) {
@@ -159,7 +160,7 @@ extension ProxyEngine {
   ) -> Bool {
     if plan.token?.kind == .registration, clientFlow(in: plan, arrival) != nil { return true }
     if message.to.hasTag || message.method == .ack || message.method == .cancel {
-      if plan.token?.kind == .call { return true }
+      if plan.hasCallToken { return true }
       if message.to.hasTag, findDialog(message, bytes) != nil { return true }
     }
     let source = arrival.flow.remote.ip.canonical

@@ -140,6 +140,7 @@ extension ProxyEngine {
     if message.status < 200 {
       // C43: no provisional response to a non-INVITE is forwarded.
       _ = machine.receivedProvisional(at: now)
+      clients.slab[client].flags.insert(.provisionalReceived)
       clients.slab[client].machine = .nonInvite(machine)
       clients.rearm(client)
       return

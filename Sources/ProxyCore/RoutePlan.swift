@@ -24,6 +24,8 @@ struct RoutePlan {
   /// What our own Route values prove and where they lead (B57); nil also when none verified. One that leads this
   /// request to a flow wins.
   var token: RouteToken?
+  /// One of the tokens of ours in it is of this very call (G2).
+  var hasCallToken = false
 
   /// The next Route has no `lr`: it takes the Request-URI's place (B58).
   var nextIsStrict: Bool { nextRoute.map { !$0.hasLR } ?? false }
@@ -102,6 +104,7 @@ extension RoutePlan {
     guard let text = uri.token,
       let found = tokens.verify(text, callID: message.callID, fromTag: message.from.tag, in: bytes)
     else { return false }
+    if found.kind == .call { hasCallToken = true }
     if token?.flow == nil { token = found }
     return true
   }

@@ -21,6 +21,8 @@ enum TargetSet {
   case several([ServerTarget], pushesNextHop: Bool)
   /// The DNS has been asked.
   case pending(LocationID)
+  /// A name that leads to nobody but us: the request has to be looked at again with that known (B33).
+  case ours(DNSName)
   case refused(OwnResponse)
 }
 
@@ -28,7 +30,7 @@ extension ProxyEngine {
   /// Finds the next hop, or the several addresses that it has. Without a name to look up it allocates nothing.
   mutating func resolveTargets(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan,
-    asking questions: inout [DNSQuestion]
+    cannotWait: Bool = false, asking questions: inout [DNSQuestion]
   ) -> TargetSet {
     if let found = flowTarget(message, bytes, arrival, plan) {
       switch found {
@@ -49,7 +51,10 @@ extension ProxyEngine {
     case .addresses(let targets):
       return choose(among: targets, arrival, pushesNextHop: pushes)
     case .name(let destination):
-      return locate(destination, arrival, pushesNextHop: pushes, asking: &questions)
+      let found = locator.locate(
+        destination, grace: cannotWait ? Self.grace : nil, seed: callIDHash(message, bytes),
+        at: arrival.now, asking: &questions)
+      return targetSet(of: found, for: destination, arrival, pushesNextHop: pushes)
     case .unsupportedTransport:
       return .refused(.nextHopUnreachable)
     case .forbidden:
@@ -58,13 +63,17 @@ extension ProxyEngine {
     }
   }
 
+  /// How long an answer of the DNS serves requests that cannot wait for another, whatever its time to live: a call's
+  /// ACK must find what its INVITE found a moment ago.
+  private static var grace: TimeSpan { .seconds(5) }
+
   /// The one target of a request that is forwarded without a transaction: the first of several, none while the DNS
   /// is being asked (B106, B107). The answer of the DNS is there when the request is repeated.
   mutating func resolveTarget(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan,
     asking questions: inout [DNSQuestion]
   ) -> ForwardingTarget? {
-    switch resolveTargets(message, bytes, arrival, plan, asking: &questions) {
+    switch resolveTargets(message, bytes, arrival, plan, cannotWait: true, asking: &questions) {
     case .one(let target): return target
     case .several(let targets, let pushes):
       for target in targets {
@@ -73,17 +82,24 @@ extension ProxyEngine {
         }
       }
       return nil
+    case .ours(let name):
+      own.learn(name, at: arrival.now)
+      return nil
     case .pending, .refused: return nil
     }
   }
 
-  private mutating func locate(
-    _ destination: Destination, _ arrival: Arrival, pushesNextHop: Bool,
-    asking questions: inout [DNSQuestion]
+  private mutating func targetSet(
+    of found: LocationResult, for destination: Destination, _ arrival: Arrival, pushesNextHop: Bool
   ) -> TargetSet {
-    switch locator.locate(destination, at: arrival.now, asking: &questions) {
+    switch found {
     case .targets(let targets):
-      if pushesNextHop { nextHop.learn(targets) }
+      if pushesNextHop {
+        nextHop.learn(targets)
+      } else if targets.allSatisfy({ own.contains($0.address, over: $0.transport) }) {
+        // Known as ours and resolved all the same: it goes round in circles.
+        return own.knows(destination.host) ? .refused(.loopDetected) : .ours(destination.host)
+      }
       return choose(among: targets, arrival, pushesNextHop: pushesNextHop)
     case .pending(let location):
       return .pending(location)
@@ -111,14 +127,20 @@ extension ProxyEngine {
     guard nextHop.exists, plan.nextRoute == nil, !message.to.hasTag, message.method != .ack,
       plan.token?.flow == nil
     else { return false }
-    return !nextHop.sent(from: arrival.flow.remote, message.topVia)
+    return !nextHop.sent(
+      from: arrival.flow.remote, over: own.transport(of: arrival.flow.listener), message.topVia)
   }
 
   /// The socket and flow toward an address, when one of ours can reach it.
   mutating func reach(
     _ address: SocketAddress, _ transport: TransportProtocol, _ arrival: Arrival, pushesNextHop: Bool
   ) -> TargetSet {
-    // G9: to send to ourselves is to go round in circles.
+    // G9: so could a name lead where no address may.
+    guard case .address = Resolution(address, transport) else {
+      counters.add(to: .droppedForbiddenDestination)
+      return .refused(.forbidden)
+    }
+    // To send to ourselves is to go round in circles.
     if own.contains(address, over: transport) { return .refused(.loopDetected) }
     guard
       let listener = own.listener(for: address.ip, over: transport, preferring: arrival.flow.listener),

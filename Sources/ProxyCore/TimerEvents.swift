@@ -27,6 +27,7 @@ extension ProxyEngine {
       fire(server: server, now, &bench, into: &outbox)
     }
     dialogs.expire(at: now, budget: sliceBudget)
+    own.forgetNames(at: now)
     var settled: [LocationID] = []
     locator.advance(to: now, asking: &outbox.questions, settled: &settled)
     resume(settled, at: now, &bench, into: &outbox)
@@ -141,7 +142,7 @@ extension ProxyEngine {
   ) {
     guard !clients.slab[client].flags.contains(.concluded) else { return }
     clients.slab[client].flags.insert(.concluded)
-    if !clients.slab[client].flags.contains(.provisionalReceived) {  // D55: no response at all
+    if clients.slab[client].flags.isDisjoint(with: [.provisionalReceived, .isCancel]) {  // D55: no response at all
       noteDead(client, at: now)
       if failOver(from: client, timedOut: true, at: now, &bench, into: &outbox) { return }
     }

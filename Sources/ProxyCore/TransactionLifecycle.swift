@@ -52,7 +52,6 @@ extension ProxyEngine {
       machine: clientMachine(for: message.method, over: target.flow, at: arrival.now), method: message.method,
       methodHash: key.methodHash, identity: identity(of: message, bytes), flow: target.flow, server: .none)
     if message.method == .invite { record.timerC = arrival.now + timerCInterval }
-    counters.add(to: message.method == .invite ? .inviteClientTransactions : .nonInviteClientTransactions)
     return clients.insert(record)
   }
 
@@ -96,6 +95,9 @@ extension ProxyEngine {
 
   /// Destroys a server transaction and everything it owns (C55).
   mutating func closeServer(_ server: UInt32, at now: MonotonicInstant) {
+    if !servers.slab[server].flags.contains(.concluded), servers.slab[server].method != .invite {
+      trackFinal(status: 408, of: server, at: now)  // F22: nobody answered in time.
+    }
     conclude(server)
     let record = servers.slab[server]
     releaseRefresh(of: record, at: now)

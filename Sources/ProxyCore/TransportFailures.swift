@@ -7,18 +7,27 @@ import CallState
 import PagedStorage
 import SIPSyntax
 import SIPTransactions
+import ServerLocation
 import Timekeeping
 
 extension ProxyEngine {
   /// A request could not be sent: the branch ends as if 503 had been received, so the next address is tried, and
   /// without one 500 goes upstream (B80, B93). An INVITE that rings already has arrived, whatever broke since.
   mutating func sendFailed(
-    _ ticket: SendTicket, _ now: MonotonicInstant, _ bench: inout Workbench, into outbox: inout Outbox
+    _ ticket: SendTicket, isLocal: Bool, _ now: MonotonicInstant, _ bench: inout Workbench,
+    into outbox: inout Outbox
   ) {
+    if let hop = statelessHops.target(of: ticket) {
+      if !isLocal { deadHops.note(hop.address, over: hop.transport, at: now) }
+      return
+    }
     guard clients.slab.isLive(ticket.branch) else { return }
     let client = ticket.branch.index
     guard transportFailed(client, at: now) else { return }
-    noteDead(client, at: now)
+    // What has its answer came from a hop that lives.
+    if !isLocal, clients.slab[client].flags.isDisjoint(with: [.concluded, .isCancel]) {
+      noteDead(client, at: now)
+    }
     if !clients.slab[client].flags.contains(.concluded) {
       clients.slab[client].flags.insert(.concluded)
       refuse(client, now, &bench, into: &outbox)
@@ -49,7 +58,8 @@ extension ProxyEngine {
   private mutating func refuse(
     _ client: UInt32, _ now: MonotonicInstant, _ bench: inout Workbench, into outbox: inout Outbox
   ) {
-    if failOver(from: client, timedOut: false, at: now, &bench, into: &outbox) { return }
+    let hasAnswered = clients.slab[client].flags.contains(.provisionalReceived)  // D55
+    if !hasAnswered, failOver(from: client, timedOut: false, at: now, &bench, into: &outbox) { return }
     guard let server = server(of: client), !servers.slab[server].flags.contains(.concluded) else { return }
     if clients.slab[client].flow.isExclusive {  // RFC 5626 §5.3.1
       conclude(server, with: .flowFailed, at: now, &bench, into: &outbox)

@@ -26,7 +26,7 @@ extension ProxyEngine {
     // A stream has its own way to fail.
     guard receivesDatagrams(clients.slab[branch.index].flow.listener) else { return }
     counters.add(to: .branchesUnreachable)
-    sendFailed(SendTicket(branch: branch), now, &bench, into: &outbox)
+    sendFailed(SendTicket(branch: branch), isLocal: false, now, &bench, into: &outbox)
   }
 }
 

@@ -177,6 +177,9 @@ private struct ReplyReader {
     return skipName(bytes) ? name : nil
   }
 
+  /// Pointers that one name may take: more than its 127 labels need, so that many long chains cost no time.
+  private static var pointerLimit: Int { 128 }
+
   /// The name here, which may go on elsewhere.
   ///
   /// A pointer must point to before where it was read from the last time, so that no chain of them goes in circles.
@@ -184,6 +187,7 @@ private struct ReplyReader {
     var octets: [UInt8] = []
     var place = position
     var bound = position
+    var pointers = 0
     while place < bytes.count {
       let length = Int(bytes[place])
       if length == 0 {
@@ -193,7 +197,8 @@ private struct ReplyReader {
       if length >= 0xC0 {
         guard place + 1 < bytes.count else { return nil }
         place = (length & 0x3F) << 8 | Int(bytes[place + 1])
-        guard place < bound else { return nil }
+        pointers += 1
+        guard place < bound, pointers <= Self.pointerLimit else { return nil }
         bound = place
         continue
       }

@@ -41,22 +41,27 @@ public struct ServerLocator: Sendable {
 
   /// The servers of a destination, from the cache at once, or the promise of them.
   ///
-  /// Each call draws the order of equal servers anew. `settled` names a location that was reported as settled: what
+  /// Each call draws the order of equal servers anew, or as `seed` decides: all requests of one call go to the same
+  /// server then. `settled` names a location that was reported as settled: what
   /// arrived for it serves this request even if its time to live is over, and the result is never `pending`. It may
-  /// be left out in the very instant of the report. Costs one look into the cache for each host and service.
+  /// be left out in the very instant of the report. With `grace`, an answer serves for that long after it came, for a
+  /// request that cannot wait. Costs one look into the cache for each host and service.
   public mutating func locate(
-    _ destination: Destination, settled: LocationID? = nil, at now: MonotonicInstant,
-    asking questions: inout [DNSQuestion]
+    _ destination: Destination, settled: LocationID? = nil, grace: TimeSpan? = nil, seed: UInt64? = nil,
+    at now: MonotonicInstant, asking questions: inout [DNSQuestion]
   ) -> LocationResult {
     lastInstant = now
+    var order = seed.map { SelectionGenerator(seed: $0) } ?? random
+    defer { if seed == nil { random = order } }
     let settledStart = settled?.start ?? (now == lastSettling ? justSettled[destination] : nil)
-    if let start = settledStart { return concluded(destination, at: now, arrivedSince: start) }
+    if let start = settledStart { return concluded(destination, at: now, arrivedSince: start, &order) }
     if let reference = lookups.reference(for: destination), let lookup = lookups[reference] {
-      if lookup.isSettled { return concluded(destination, at: now, arrivedSince: lookup.start) }
+      if lookup.isSettled { return concluded(destination, at: now, arrivedSince: lookup.start, &order) }
       return wait(for: reference, at: lookup.start)
     }
-    var search = LocationSearch(destination, supported: supported, at: now, arrivedSince: nil, isFinal: false)
-    switch search.run(over: &cache, using: &random) {
+    var search = LocationSearch(
+      destination, supported: supported, at: now, arrivedSince: grace.map { now + $0 * -1 }, isFinal: false)
+    switch search.run(over: &cache, using: &order) {
     case .targets(let targets): return .targets(targets)
     case .failed(let failure): return .failed(failure)
     case .missing(let missing):
@@ -114,11 +119,12 @@ public struct ServerLocator: Sendable {
 
   /// The final word on a destination: what is not known by now counts as failed.
   private mutating func concluded(
-    _ destination: Destination, at now: MonotonicInstant, arrivedSince start: MonotonicInstant
+    _ destination: Destination, at now: MonotonicInstant, arrivedSince start: MonotonicInstant,
+    _ order: inout SelectionGenerator
   ) -> LocationResult {
     var search = LocationSearch(
       destination, supported: supported, at: now, arrivedSince: start, isFinal: true)
-    return switch search.run(over: &cache, using: &random) {
+    return switch search.run(over: &cache, using: &order) {
     case .targets(let targets): .targets(targets)
     case .failed(let failure): .failed(failure)
     case .missing: .failed(.busy)

@@ -17,6 +17,9 @@ struct SelectionGenerator: RandomNumberGenerator {
     state = hasher.finish64()
   }
 
+  /// The stream of one request, or of one call: the same seed draws the same order.
+  init(seed: UInt64) { state = seed }
+
   mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var mixed = state

@@ -104,7 +104,32 @@ struct FailoverTests {
     }
   }
 
-  /// D55: one that answered anything is not silent: after a 100 the search is over.
+  /// D55: a 100 is a response: neither silence after it nor a broken connection leads to another server.
+  @Test("A server that said 100 to a non-INVITE is not replaced", arguments: [true, false])
+  func tryingOnly(breaks: Bool) throws {
+    try withStage { stage in
+      stage.twoServers()
+      let first = try #require(stage.alice(.request("OPTIONS", uri)).first)
+      stage.send(.answer(100, to: first), from: Place.bob)
+      let sent = breaks ? stage.driver.refuse(first) : stage.wait(.seconds(40))
+      #expect(!sent.contains { $0.destination == Place.carol })
+      #expect(stage.count(.failovers) == 0)
+    }
+  }
+
+  /// F22: nobody answers the BYE, on any way: the call is over all the same.
+  @Test("A BYE without an answer from two servers ends its dialog")
+  func silentBye() throws {
+    try withStage { stage in
+      let call = try stage.establish()
+      stage.twoServers()
+      stage.alice(call.request("BYE", "sip:bob@example.net", branch: "z9hG4bKbye", cSeq: 2))
+      stage.wait(.seconds(40))
+      #expect(stage.counts.active == 0)
+    }
+  }
+
+  /// D55: one that answered anything is not silent: after a 180 the search is over.
   @Test("A server that rang and then refused the connection is not replaced")
   func ringing() throws {
     try withStage { stage in

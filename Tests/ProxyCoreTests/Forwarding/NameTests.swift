@@ -97,6 +97,103 @@ struct NameTests {
     }
   }
 
+  /// B33, DESIGN: a name whose addresses are ours is us, as if it stood in `--alias`; what is behind it is routed on.
+  @Test(
+    "A name that resolves to us is us, whether the DNS answers at once or later", arguments: [true, false])
+  func ourName(atOnce: Bool) throws {
+    try withStage { stage in
+      var zone = Zone()
+      zone.host("proxy.example.org", "192.0.2.10")
+      if atOnce { stage.ask(zone) }
+      func deliver(_ draft: Draft) -> [SentMessage] {
+        var sent = stage.alice(draft)
+        while let question = stage.driver.questions.first {
+          sent += stage.driver.answer(question, with: zone.answer(question))
+        }
+        return sent
+      }
+      var routed = Draft.request("OPTIONS", branch: "z9hG4bKrouted")
+      routed.rows.insert("Route: <sip:proxy.example.org;lr>", at: 1)
+      let forwarded = try #require(deliver(routed).first)
+      #expect(forwarded.destination == Place.bob)
+      #expect(forwarded.values("Route").isEmpty)
+      stage.bob(.answer(200, to: forwarded))
+      #expect(
+        deliver(.request("OPTIONS", "sip:proxy.example.org", branch: "z9hG4bKus")).map(\.status) == [200])
+      let unknown = Draft.request("OPTIONS", "sip:nobody@proxy.example.org", branch: "z9hG4bKnobody")
+      #expect(deliver(unknown).map(\.status) == [404])
+      // After a minute the DNS decides anew.
+      stage.wait(.seconds(130))
+      zone = Zone()
+      zone.host("proxy.example.org", "198.51.100.3")
+      stage.driver.zone = atOnce ? { zone.answer($0) } : nil
+      var moved = Draft.request("OPTIONS", branch: "z9hG4bKmoved")
+      moved.rows.insert("Route: <sip:proxy.example.org;lr>", at: 1)
+      let sent = deliver(moved)
+      #expect(sent.map(\.destination) == [Place.carol])
+      stage.send(.answer(200, to: sent[0]), from: Place.carol)
+    }
+  }
+
+  /// G9: the DNS can no more lead to an address that may not be sent to than a URI can.
+  @Test("A name of a forbidden address is refused", arguments: ["255.255.255.255", "224.0.0.1", "0.0.0.0"])
+  func forbidden(address: String) throws {
+    try withStage { stage in
+      var zone = Zone()
+      zone.host("example.net", address)
+      stage.ask(zone)
+      let sent = stage.alice(.request("OPTIONS", uri))
+      #expect(sent.count == 1)
+      #expect((sent.first?.status ?? 0) / 100 >= 4)
+    }
+  }
+
+  /// B106, D57: with a time to live of 0 the ACK still finds what its INVITE found.
+  @Test("An ACK needs no second look-up")
+  func acknowledgedWithoutTimeToLive() throws {
+    try withStage { stage in
+      var zone = Zone()
+      zone.host("example.net", "198.51.100.2")
+      stage.driver.zone = { question in
+        if case .records(let records, _) = zone.answer(question) { return .records(records, timeToLive: 0) }
+        return .none(timeToLive: 0)
+      }
+      let forwarded = try #require(stage.alice(.request("INVITE", "sip:bob@example.net:5070")).first)
+      let ok = try #require(stage.bob(.answer(200, to: forwarded)).first)
+      let call = Call(invite: forwarded, ok: ok)
+      stage.wait(.seconds(1))
+      let ack = stage.alice(call.request("ACK", "sip:bob@example.net:5070", branch: "z9hG4bKack", cSeq: 1))
+      #expect(ack.map(\.destination) == [Place.bob])
+    }
+  }
+
+  /// B107, D54: all requests of one call choose the same of equal servers; calls spread over them.
+  @Test("Requests of one call go to one server")
+  func oneServerForACall() throws {
+    try withStage { stage in
+      var zone = Zone()
+      zone.service("_sip._udp.example.net", port: 5070, at: "one.example.net")
+      zone.service("_sip._udp.example.net", port: 5060, at: "two.example.net")
+      zone.host("one.example.net", "198.51.100.2")
+      zone.host("two.example.net", "198.51.100.3")
+      stage.ask(zone)
+      var seen: Set<String> = []
+      for call in 0..<20 {
+        var destinations: Set<String> = []
+        for attempt in 0..<4 {
+          let draft = Draft.request(
+            "OPTIONS", uri, branch: "z9hG4bK\(call)x\(attempt)", callID: "call\(call)")
+          let sent = try #require(stage.alice(draft).first)
+          destinations.insert(sent.destination)
+          stage.send(.answer(200, to: sent), from: sent.destination)
+        }
+        #expect(destinations.count == 1)
+        seen.formUnion(destinations)
+      }
+      #expect(seen.count == 2)
+    }
+  }
+
   /// B59: a next hop with a name is asked for at once, pushed, and its own requests are not sent back to it.
   @Test("A next hop given by name")
   func nextHop() throws {
@@ -110,12 +207,13 @@ struct NameTests {
       for question in questions {
         if let zone = stage.driver.zone { stage.driver.answer(question, with: zone(question)) }
       }
+      let back = try #require(stage.bob(.request("OPTIONS", by: .bob, branch: "z9hG4bKb")).first)
+      #expect(back.destination == Place.alice)
+      #expect(stage.alice(.answer(200, to: back)).map(\.status) == [200])
       let forwarded = try #require(stage.alice(.request("OPTIONS")).first)
       #expect(forwarded.destination == Place.bob)
       #expect(forwarded.value("Route") == "<sip:example.net;lr>")
       #expect(stage.bob(.answer(200, to: forwarded)).map(\.status) == [200])
-      let back = try #require(stage.bob(.request("OPTIONS", by: .bob, branch: "z9hG4bKb")).first)
-      #expect(back.destination == Place.alice)
     }
   }
 }

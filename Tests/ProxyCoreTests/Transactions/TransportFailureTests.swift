@@ -31,7 +31,7 @@ struct TransportFailureTests {
     }
   }
 
-  /// B94, C35: a response that cannot be sent ends nothing; the client asks again and gets it.
+  /// B94, C35, D23: a response that cannot be sent ends nothing; the client asks again and gets it.
   @Test("A response that cannot be sent has no ticket, and its transaction stays")
   func refusedResponse() throws {
     try withStage { stage in

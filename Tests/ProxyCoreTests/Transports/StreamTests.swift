@@ -115,6 +115,23 @@ struct StreamTests {
     }
   }
 
+  /// D9: over whichever connection or socket the answer comes, it belongs to its request.
+  @Test("A response to a request over TCP is taken from anywhere", arguments: [0, 1, 2])
+  func answerElsewhere(way: Int) throws {
+    try withStreams { stage in
+      let uri = "sip:bob@198.51.100.2:5070;transport=tcp"
+      let forwarded = try #require(stage.alice(.request("OPTIONS", uri)).first)
+      let answer = Draft.answer(200, to: forwarded)
+      let sent =
+        switch way {
+        case 0: stage.bob(answer)
+        case 1: stage.driver.deliver(answer.bytes, from: Place.bob, listener: tcp, connection: connection)
+        default: stage.driver.deliver(answer.bytes, from: "198.51.100.2:40000", listener: tcp)
+        }
+      #expect(sent.map(\.status) == [200])
+    }
+  }
+
   /// D56, B98, D45: CANCEL and ACK go where the INVITE went; the edge finds or opens the connection.
   @Test("CANCEL and the ACK of a failure follow their INVITE over TCP")
   func hopByHop() throws {
@@ -169,6 +186,34 @@ struct SizeTests {
     }
   }
 
+  /// D3, D4, B61: however many addresses there are, each is tried over TCP and then over UDP; TCP that refused a moment
+  /// ago is not asked again.
+  @Test("A large request to a name with eight addresses")
+  func manyAddresses() throws {
+    try withStreams { stage in
+      var zone = Zone()
+      for number in 1...8 { zone.host("example.net", "198.51.100.\(number)") }
+      stage.ask(zone)
+      let draft = Draft.request("MESSAGE", "sip:bob@example.net:5060")
+        .with(body: [UInt8](repeating: 0x61, count: 1400))
+      var sent = stage.alice(draft)
+      var destinations: [String] = []
+      while let next = sent.first, next.method != nil {
+        destinations.append("\(next.flow.listener) \(next.destination)")
+        sent = stage.driver.refuse(next)
+      }
+      #expect(sent.map(\.status) == [500])
+      #expect(destinations.count == 16)
+      #expect(Set(destinations).count == 16)
+      let again = try #require(
+        stage.alice(
+          draft.setting("Via", "SIP/2.0/UDP \(Place.alice);branch=z9hG4bKagain").setting("Call-ID", "again")
+        ).first)
+      #expect(again.flow.listener == 0)
+      stage.send(.answer(200, to: again), from: again.destination)
+    }
+  }
+
   /// D7: another path MTU, or none at all; D3: without a TCP listener there is no choice.
   @Test(
     "--udp-mtu moves the limit and switches it off",
@@ -195,6 +240,12 @@ struct SizeTests {
       let sent = try #require(stage.alice(ack).first)
       #expect(sent.flow.listener == tcp)
       #expect(sent.value("Via")?.hasPrefix("SIP/2.0/TCP ") == true)
+      #expect(stage.alice(ack).first?.bytes == sent.bytes)
+      // D4: refused, its repetition takes UDP.
+      #expect(stage.driver.refuse(sent).isEmpty)
+      let repeated = try #require(stage.alice(ack).first)
+      #expect(repeated.flow.listener == 0)
+      #expect(repeated.branch == sent.branch)
     }
   }
 
