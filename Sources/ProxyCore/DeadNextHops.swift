@@ -52,7 +52,7 @@ struct DeadNextHops {
   private static func slot(of target: ServerTarget) -> Int {
     let address = target.address
     let mixed =
-      (address.ip.high ^ address.ip.low ^ UInt64(address.port) << 16 ^ UInt64(target.transport.rawValue))
+      (address.ip.high ^ address.ip.low ^ UInt64(address.port) << 16 ^ UInt64(target.transport.rawValue) << 40)
       &* 0x9E37_79B9_7F4A_7C15
     return Int(truncatingIfNeeded: mixed >> 56)
   }
