@@ -22,8 +22,9 @@ public struct ConnectionLimits: Sendable {
   /// Until a connection, handshake included, must be established: less than Timer B, to leave time for another
   /// destination (D55).
   public var establishingTime = TimeSpan.seconds(8)
-  /// Without an octet for so long, a connection is closed.
-  public var idleTime = TimeSpan.seconds(1_800)
+  /// Without an octet for so long, a connection is closed. Until then it may be the only way to a party of a call; TCP
+  /// keep-alive notices peers that are gone.
+  public var idleTime = TimeSpan.seconds(86_400)
   /// Without an octet for so long, one may be closed to make room (D40: 64*T1; D47).
   public var reclaimableTime = TimeSpan.seconds(32)
   /// How long responses that are due keep a connection: more than Timer C.

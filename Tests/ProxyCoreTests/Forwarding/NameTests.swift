@@ -148,6 +148,24 @@ struct NameTests {
     }
   }
 
+  /// D48: where maddr stands, it is the host: a number is gone to, a name is looked up.
+  @Test(
+    "maddr is looked up instead of the host",
+    arguments: [("198.51.100.3", Place.carol), ("example.net", "198.51.100.2:5060")])
+  func maddr(host: String, destination: String) throws {
+    try withStage { stage in
+      var zone = Zone()
+      zone.host("example.net", "198.51.100.2")
+      zone.host("example.com", "203.0.113.99")
+      stage.ask(zone)
+      let uri = "sip:bob@example.com:5060;maddr=\(host)"
+      let sent = try #require(stage.alice(.request("OPTIONS", uri)).first)
+      #expect(sent.destination == destination)
+      #expect(sent.requestURI == uri)
+      stage.send(.answer(200, to: sent), from: sent.destination)
+    }
+  }
+
   /// B106, D57: with a time to live of 0 the ACK still finds what its INVITE found.
   @Test("An ACK needs no second look-up")
   func acknowledgedWithoutTimeToLive() throws {
