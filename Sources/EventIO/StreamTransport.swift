@@ -106,36 +106,38 @@ public final class StreamTransport {
 
   // MARK: Sending
 
-  /// Sends messages of `bytes` in their order; the tickets of those that cannot be sent go to `refused`.
+  /// Sends messages of `bytes` in their order; the requests that cannot be sent go to `refused`.
   func send(
-    _ sends: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [SendTicket]
+    _ sends: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [RefusedSend]
   ) {
     for send in sends {
       let message = bytes.span.extracting(bytes.bounds(send.bytes))
       let isRequest = MessageGlance(message).isRequest
-      guard let connection = connection(for: send, isRequest: isRequest, of: bytes) else {
-        counters.add(to: .sendErrors)
-        if let ticket = send.ticket { refused.append(ticket) }
-        continue
-      }
-      if !connection.send(message, ticket: send.ticket) {
+      do throws(SendRefusal) {
+        let connection = try connection(for: send, isRequest: isRequest, of: bytes)
+        if connection.send(message, ticket: send.ticket) { continue }
         counters.add(to: .sendBlocked)
-        if let ticket = send.ticket { refused.append(ticket) }
+        if let ticket = send.ticket { refused.append(RefusedSend(ticket: ticket, isLocal: true)) }
+      } catch {
+        counters.add(to: .sendErrors)
+        if let ticket = send.ticket { refused.append(RefusedSend(ticket: ticket, isLocal: error == .local)) }
       }
     }
   }
 
-  private func connection(for send: Send, isRequest: Bool, of bytes: [UInt8]) -> StreamConnection? {
-    guard let service else { return nil }
+  private func connection(
+    for send: Send, isRequest: Bool, of bytes: [UInt8]
+  ) throws(SendRefusal) -> StreamConnection {
+    guard let service else { throw .local }
     let flow = send.flow
     if let named = service.table.connection(flow.connection), named.takes(request: isRequest) {
       return named
     }
-    if flow.isExclusive { return nil }
+    if flow.isExclusive { throw .remote }
     let route = ConnectionRoute(
       listener: service.listener, remote: flow.remote, peer: peer(of: send, in: bytes))
-    return service.table.connection(along: route)
-      ?? connect(along: route, from: flow.local, in: service.table)
+    if let existing = service.table.connection(along: route) { return existing }
+    return try connect(along: route, from: flow.local, in: service.table)
   }
 
   /// Whom a TLS connection must lead to: the domain that was looked up (G29), or what is left when none is known,
@@ -147,12 +149,13 @@ public final class StreamTransport {
     return domain.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
   }
 
-  /// Opens a connection; nil when the limits or the system forbid it.
+  /// Opens a connection, unless the limits or the system forbid it.
   private func connect(
     along route: ConnectionRoute, from local: IPAddress, in table: ConnectionTable
-  ) -> StreamConnection? {
+  ) throws(SendRefusal) -> StreamConnection {
     let destination = ConnectionSource(route.remote.ip, isOurs: true)
-    guard route.remote.port != 0, table.admits(destination, at: MonotonicClock.now) else { return nil }
+    guard route.remote.port != 0 else { throw .remote }
+    guard table.admits(destination, at: MonotonicClock.now) else { throw .local }
     var remote = ck_endpoint(route.remote)
     var source = ck_endpoint()
     let own = local.isUnspecified ? bound.ip : local
@@ -162,8 +165,9 @@ public final class StreamTransport {
       let made = unsafe client(socket, route.peer, table.loop)
     else {
       table.counters.add(to: .connectionsFailed)
-      if socket >= 0 { close(socket) }
-      return nil
+      if socket < 0 { throw SendRefusal(errorNumber: -socket) }
+      close(socket)
+      throw .local
     }
     let flow = Flow(listener: route.listener, remote: route.remote, local: source.ip)
     return unsafe table.add(made, tls: tls, flow, route: route)

@@ -64,7 +64,7 @@ public final class UDPTransport {
   /// once more after the error queue was emptied. A second refusal concerns the message; its ticket goes to
   /// `refused`, and the rest is sent.
   func send(
-    _ sends: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [SendTicket]
+    _ sends: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [RefusedSend]
   ) {
     var next = sends.startIndex
     while next < sends.endIndex {
@@ -79,7 +79,7 @@ public final class UDPTransport {
   }
 
   private func sendBatch(
-    _ batch: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [SendTicket]
+    _ batch: ArraySlice<Send>, of bytes: [UInt8], counting counters: Counters, refused: inout [RefusedSend]
   ) {
     var start = 0
     var repeated = -1
@@ -105,7 +105,10 @@ public final class UDPTransport {
           continue
         }
         counters.add(to: .sendErrors)
-        if let ticket = batch[batch.startIndex + start].ticket { refused.append(ticket) }
+        if let ticket = batch[batch.startIndex + start].ticket {
+          let refusal = SendRefusal(errorNumber: -Int32(result))
+          refused.append(RefusedSend(ticket: ticket, isLocal: refusal == .local))
+        }
         start += 1
       }
     }

@@ -155,7 +155,7 @@ private struct Engine: ~Copyable {
   var proxy: Proxy
   var outbox = Outbox()
   /// Requests that the system refused to send in this flush.
-  var refused: [SendTicket] = []
+  var refused: [RefusedSend] = []
   /// What the core wants to know since the last time it was taken.
   private var questions: [DNSQuestion] = []
 
@@ -220,7 +220,9 @@ private struct Engine: ~Copyable {
     // What the core sends because of a refusal goes elsewhere, and a refused response is only counted (B94):
     // this ends.
     while !refused.isEmpty || transports.contains(where: \.hasQuotations) {
-      for ticket in refused { proxy.sendFailed(ticket, at: now, into: &outbox) }
+      for refusal in refused {
+        proxy.sendFailed(refusal.ticket, isLocal: refusal.isLocal, at: now, into: &outbox)
+      }
       refused.removeAll(keepingCapacity: true)
       for case .udp(let datagrams) in transports where datagrams.errors.hasQuotations {
         for quotation in datagrams.errors.takeQuotations() {

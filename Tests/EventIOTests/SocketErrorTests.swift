@@ -21,7 +21,7 @@ private func send(_ payloads: [([UInt8], SocketAddress)], over transport: UDPTra
         flow: Flow(listener: 0, remote: remote, local: transport.bound.ip)))
     bytes += payload
   }
-  var refused: [SendTicket] = []
+  var refused: [RefusedSend] = []
   transport.send(sends[...], of: bytes, counting: counters, refused: &refused)
 }
 

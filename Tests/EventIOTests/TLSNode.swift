@@ -41,7 +41,7 @@ final class TLSNode {
       flow: flow ?? Flow(listener: 0, remote: remote, local: remote.ip))
     send.peer = ByteRange(text.utf8.count, bytes.count)
     let before = counters[.sendErrors] + counters[.sendBlocked]
-    var refused: [SendTicket] = []
+    var refused: [RefusedSend] = []
     transport.send([send][...], of: bytes, counting: counters, refused: &refused)
     note()
     return counters[.sendErrors] + counters[.sendBlocked] == before

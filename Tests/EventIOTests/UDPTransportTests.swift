@@ -20,7 +20,7 @@ struct UDPTransportTests {
       sends.append(
         Send(bytes: range, flow: Flow(listener: 0, remote: remote, local: local ?? transport.bound.ip)))
     }
-    var refused: [SendTicket] = []
+    var refused: [RefusedSend] = []
     transport.send(sends[...], of: bytes, counting: counters, refused: &refused)
   }
 

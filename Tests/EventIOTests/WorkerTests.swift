@@ -52,7 +52,7 @@ private final class Bench {
     let send = Send(
       bytes: ByteRange(0, bytes.count),
       flow: Flow(listener: 0, remote: transports[listener].bound, local: phone.bound.ip))
-    var refused: [SendTicket] = []
+    var refused: [RefusedSend] = []
     phone.send([send][...], of: bytes, counting: Counters(), refused: &refused)
     let batch = DatagramBatch()
     var answer: [UInt8]?
@@ -140,7 +140,7 @@ struct WorkerTests {
     let bench = try Bench([loopback4])
     let phone = try UDPTransport(binding: loopback4)
     let noise: [[UInt8]] = [[0xFF, 0x00], Array("GET / HTTP/1.0\r\n\r\n".utf8), [], Array("\r\n\r\n".utf8)]
-    var refused: [SendTicket] = []
+    var refused: [RefusedSend] = []
     for bytes in noise {
       let flow = Flow(listener: 0, remote: bench.transports[0].bound, local: phone.bound.ip)
       phone.send(
