@@ -142,7 +142,8 @@ extension ProxyEngine {
   ) {
     guard !clients.slab[client].flags.contains(.concluded) else { return }
     clients.slab[client].flags.insert(.concluded)
-    if clients.slab[client].flags.isDisjoint(with: [.provisionalReceived, .isCancel]) {  // D55: no response at all
+    // D55: no response at all.
+    if clients.slab[client].flags.isDisjoint(with: [.provisionalReceived, .isCancel]) {
       noteDead(client, at: now)
       if failOver(from: client, timedOut: true, at: now, &bench, into: &outbox) { return }
     }
