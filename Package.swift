@@ -53,8 +53,12 @@ let package = Package(
     // Edge: the only targets that know libevent and the operating system.
     .systemLibrary(name: "CLibevent", pkgConfig: "libevent", providers: [.apt(["libevent-dev"])]),
     .target(name: "CSystemShims"),
-    .target(name: "CCares", linkerSettings: [.linkedLibrary("cares")]),
-    .target(name: "COpenSSL", linkerSettings: ["event_openssl", "ssl", "crypto"].map { .linkedLibrary($0) }),
+    .systemLibrary(name: "AresLibrary", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+    .systemLibrary(name: "OpenSSLLibrary", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CCares", dependencies: ["AresLibrary"], linkerSettings: [.linkedLibrary("cares")]),
+    .target(
+      name: "COpenSSL", dependencies: ["CLibevent", "OpenSSLLibrary"],
+      linkerSettings: ["event_openssl", "ssl", "crypto"].map { .linkedLibrary($0) }),
     .target(
       name: "EventIO",
       dependencies: [
