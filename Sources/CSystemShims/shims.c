@@ -11,7 +11,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -258,15 +257,20 @@ int ck_socket_name(int socket, struct ck_endpoint *address) {
   return 0;
 }
 
-int ck_source_address(const struct ck_endpoint *peer, struct ck_endpoint *source) {
+int ck_probe_open(int family) {
+  struct ck_endpoint any = {.family = (uint16_t)family};
+  return open_socket(&any, SOCK_DGRAM);
+}
+
+int ck_source_address(int probe, const struct ck_endpoint *peer, struct ck_endpoint *source) {
   struct ck_endpoint target = *peer;
   if (!target.port) target.port = 5060;
-  int s = open_socket(&target, SOCK_DGRAM);
-  if (s < 0) return s;
   struct sockaddr_storage name;
   socklen_t length = to_sockaddr(&target, &name);
-  int result = connect(s, (struct sockaddr *)&name, length) ? -errno : ck_socket_name(s, source);
-  close(s);
+  int result = connect(probe, (struct sockaddr *)&name, length) ? -errno : ck_socket_name(probe, source);
+  // Dissolved, or the next answer would still be this one: a socket keeps the address it once connected from.
+  struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+  connect(probe, &nobody, sizeof nobody);
   return result;
 }
 
@@ -387,13 +391,4 @@ int ck_local_addresses(struct ck_endpoint *addresses, unsigned capacity) {
   }
   freeifaddrs(list);
   return (int)count;
-}
-
-int ck_random(void *bytes, size_t count) {
-  for (size_t done = 0; done < count;) {
-    ssize_t got = getrandom((char *)bytes + done, count - done, 0);
-    if (got < 0 && errno != EINTR) return -errno;
-    if (got > 0) done += (size_t)got;
-  }
-  return 0;
 }

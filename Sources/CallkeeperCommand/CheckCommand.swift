@@ -21,10 +21,11 @@ struct CheckCommand: ParsableCommand {
     // Addresses are looked up and tried only when they are those that were meant.
     if mistakes.found.isEmpty {
       let preparation = Preparation(configuration, noting: &mistakes)
-      for warning in preparation.warnings { try printLine("# warning: \(warning)") }
-      for line in CheckCommand.rehearse(configuration, preparation, noting: &mistakes) {
-        try printLine("# would \(line)")
+      let rehearsal = CheckCommand.rehearse(configuration, preparation, noting: &mistakes)
+      for warning in preparation.warnings + rehearsal.warnings {
+        try printLine("# warning: \(printable(warning))")
       }
+      for line in rehearsal.plan { try printLine("# would \(line)") }
     }
     // The last line is written by whoever catches the error, like that of any other command.
     guard let first = mistakes.found.first, let last = mistakes.found.last else { return }
@@ -34,11 +35,16 @@ struct CheckCommand: ParsableCommand {
     throw CommandError(first.status, last.description)
   }
 
-  /// Opens what `run` would open, all at the same time, and lets go of it. Tells what `run` would do, and
-  /// notes what is in its way.
+  /// What `run` would do, and what of it is unwise.
+  struct Rehearsal {
+    var plan: [String]
+    var warnings: [String]
+  }
+
+  /// Opens what `run` would open, all at the same time, and lets go of it. Notes what is in its way.
   static func rehearse(
     _ run: RunConfiguration, _ preparation: Preparation, noting mistakes: inout Mistakes
-  ) -> [String] {
+  ) -> Rehearsal {
     // Held until the end, so that an address named twice is in its own way, as it is for run.
     let tls: TLSContext? = mistakes.keep(nil) { try run.tls.map(Shell.tlsContext) }
     var held = ListenerSockets(tls: tls)
@@ -46,8 +52,7 @@ struct CheckCommand: ParsableCommand {
     for listener in preparation.listen where listener.transport != .tls || tls != nil {
       plan.append(
         mistakes.keep(nil) {
-          try held.open(listener)
-          return held.listeners.last.map { "listen on \($0)" }
+          try held.open(listener).map { "listen on \($0)" }
         })
     }
     plan.append(
@@ -67,6 +72,7 @@ struct CheckCommand: ParsableCommand {
       let place = hop.address.map { "\($0)" } ?? "what DNS says of \(hop.host.host)"
       plan.append("send by --next-hop to \(place)")
     }
-    return plan.compactMap { $0 }
+    let advice = TLSAdvice(run, preparation.listen)
+    return Rehearsal(plan: plan.compactMap { $0 }, warnings: tls.map(advice.warnings) ?? [])
   }
 }

@@ -24,18 +24,25 @@ struct ListenerSockets {
     for listener in listeners { try open(listener) }
   }
 
-  /// Opens one more; a twin takes the port of the listener before it.
-  mutating func open(_ listener: ListenAddress) throws(EventIOError) {
-    guard listener.isTwin, listener.address.port == 0, let datagrams = listeners.last else {
+  /// Opens one more; a twin for any port takes that of its UDP listener, which stands before it.
+  ///
+  /// Returns it with the port it got; nil for a twin whose UDP listener could not be opened, so that there is no
+  /// port to share.
+  @discardableResult
+  mutating func open(_ listener: ListenAddress) throws(EventIOError) -> ListenAddress? {
+    guard listener.isTwin, listener.address.port == 0 else {
       return hold(
         try ListeningTransport(listener.transport, binding: listener.address, tls: tls), for: listener)
     }
+    guard let datagrams = listeners.last, datagrams.transport == .udp,
+      datagrams.address.ip == listener.address.ip, datagrams.address.scope == listener.address.scope
+    else { return nil }
     var found = datagrams.address
     // Held until the end, so that the next attempt gets another port.
     var refused: [ListeningTransport] = []
     while true {
       do throws(EventIOError) {
-        return hold(try ListeningTransport(listener.transport, binding: found), for: listener)
+        return hold(try ListeningTransport(listener.transport, binding: found, tls: tls), for: listener)
       } catch {
         // Whoever asked for a free port does not mean one that TCP cannot have.
         guard error.errorNumber == EADDRINUSE, refused.count < ListenerSockets.portAttempts else {
@@ -44,16 +51,21 @@ struct ListenerSockets {
         listeners.removeLast()
         refused.append(transports.removeLast())
         found.port = 0
-        hold(try ListeningTransport(datagrams.transport, binding: found), for: datagrams)
-        found = listeners[listeners.count - 1].address
+        found =
+          hold(
+            try ListeningTransport(datagrams.transport, binding: found, tls: tls), for: datagrams
+          ).address
       }
     }
   }
 
-  private mutating func hold(_ transport: ListeningTransport, for listener: ListenAddress) {
+  private mutating func hold(
+    _ transport: ListeningTransport, for listener: ListenAddress
+  ) -> ListenAddress {
     var opened = listener
     opened.address = transport.bound
     listeners.append(opened)
     transports.append(transport)
+    return opened
   }
 }

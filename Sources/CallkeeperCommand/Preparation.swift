@@ -14,23 +14,28 @@ struct Preparation: Sendable {
   var nextHop: NextHop?
   /// The key from `--secret-file`; nil means a random one.
   var tokenKey: HashKey?
+  /// Connections that may be held, as far as the system's limits let it be what was asked for.
+  var maxConnections: Int
   /// What is legal and deserves a line in the log.
   var warnings: [String]
 
   /// Resolves names, which may block, and reads the secret; the first mistake ends it.
   init(
     _ run: RunConfiguration, resolve: (String) -> [IPAddress] = OperatingSystem.resolve,
-    readFile: (String) -> [UInt8]? = readWholeFile
+    readFile: (String) -> [UInt8]? = readWholeFile,
+    allowDescriptors: (Int) -> Int = OperatingSystem.allowDescriptors
   ) throws(CommandError) {
     var mistakes = Mistakes()
-    self.init(run, resolve: resolve, readFile: readFile, noting: &mistakes)
+    self.init(
+      run, resolve: resolve, readFile: readFile, allowDescriptors: allowDescriptors, noting: &mistakes)
     try mistakes.throwFirst()
   }
 
   /// The same, noting mistakes; what they concern is left out.
   init(
     _ run: RunConfiguration, resolve: (String) -> [IPAddress] = OperatingSystem.resolve,
-    readFile: (String) -> [UInt8]? = readWholeFile, noting mistakes: inout Mistakes
+    readFile: (String) -> [UInt8]? = readWholeFile,
+    allowDescriptors: (Int) -> Int = OperatingSystem.allowDescriptors, noting mistakes: inout Mistakes
   ) {
     func address(_ host: HostPort, _ flag: FlagDefinition) throws(CommandError) -> IPAddress {
       if let address = host.address { return address }
@@ -72,8 +77,11 @@ struct Preparation: Sendable {
       guard let bytes = readFile(setting.value), bytes.count >= 32 else { throw setting.illegal }
       return Preparation.key(from: bytes)
     }
+    let budget = DescriptorBudget(
+      connections: run.maxConnections, listeners: listen.count, allow: allowDescriptors)
+    maxConnections = budget.connections
     // A7: an interval below the recommended one is not taken silently.
-    warnings = run.sessionTimers.warnings.map { "\($0)" }
+    warnings = run.sessionTimers.warnings.map { "\($0)" } + [budget.warning].compactMap { $0 }
   }
 
   /// The next hop for the core; refused when no listener could send to it.

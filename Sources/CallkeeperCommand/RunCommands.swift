@@ -16,9 +16,7 @@ struct RunCommand: ParsableCommand {
     let configuration = try RunConfiguration(settings)
     let preparation = try Preparation(configuration)
     let log = configuration.log.logger()
-    for warning in preparation.warnings {
-      log.warning("configuration.unwise", metadata: ["text": "\(warning)"])
-    }
+    for warning in preparation.warnings { Shell.warn(of: warning, in: log) }
     let shell = try Shell(configuration, preparation, log: log)
     try shell.run()
   }

@@ -22,6 +22,7 @@ final class Shell {
   private let worker: Worker
   private let admin: AdminServer
   private let tls: TLSContext?
+  private let tlsAdvice: TLSAdvice
   private let readyLine: [(name: String, value: String)]
   private var signals: [LoopEvent] = []
   private var drainLimit: LoopEvent?
@@ -31,20 +32,24 @@ final class Shell {
     self.log = log
     let tls = try run.tls.map(Shell.tlsContext)
     self.tls = tls
+    tlsAdvice = TLSAdvice(run, preparation.listen)
     Shell.redirectLibevent(to: log)
     do throws(EventIOError) {
       let loop = try EventLoop()
       let sockets = try ListenerSockets(preparation.listen, tls: tls)
       let random = try OperatingSystem.randomKey()
+      let probe = try SourceAddressProbe()
       let environment = ProxyEnvironment(
         processKey: try OperatingSystem.randomKey(), tokenKey: preparation.tokenKey ?? random,
         pages: OperatingSystem.pages,
-        sourceAddress: { OperatingSystem.sourceAddress(toward: $0) })
+        sourceAddress: { probe.source(toward: $0) })
       let configuration = preparation.proxyConfiguration(
         run, bound: sockets.listeners, localAddresses: OperatingSystem.localAddresses())
       let worker = try Worker(
-        loop: loop, transports: sockets.transports, limits: ConnectionLimits(connections: run.maxConnections),
-        dnsServers: run.dnsServers, configuration: configuration, environment: environment)
+        loop: loop, transports: sockets.transports,
+        limits: ConnectionLimits(connections: preparation.maxConnections), dnsServers: run.dnsServers,
+        configuration: configuration, environment: environment)
+      worker.whenHandshakeFails = Shell.handshakeReporter(to: log)
       let listeners = sockets.listeners.map { "\($0)" }
       let admin = AdminServer(loop: loop, counting: worker.counters) { [unowned worker] request in
         worker.respond(to: request, with: Shell.facts(of: worker, listeners: listeners))
@@ -83,6 +88,7 @@ final class Shell {
     signals.append(try loop.whenSignalled(SIGUSR2) { [unowned self] in logSummary() })
     signals.append(
       try loop.whenSignalled(SIGHUP) { [unowned self] in reload() })
+    adviseOnTLS()
     // Whatever the level: scripts wait for this line.
     var ready = log
     ready.logLevel = .info
@@ -104,9 +110,21 @@ final class Shell {
     do throws(TLSError) {
       try tls.reload()
       log.notice("tls.reloaded")
+      adviseOnTLS()
     } catch {
       log.error("tls.not_reloaded", metadata: ["reason": "\(printable("\(error)"))"])
     }
+  }
+
+  /// G35: tells what is unwise about the TLS files that were just read.
+  private func adviseOnTLS() {
+    guard let tls else { return }
+    for warning in tlsAdvice.warnings(tls) { Shell.warn(of: warning, in: log) }
+  }
+
+  /// Tells of settings that are legal and unwise.
+  static func warn(of text: String, in log: Logger) {
+    log.warning("configuration.unwise", metadata: ["text": "\(text)"])
   }
 
   /// Reads the TLS files for the first time.
@@ -142,6 +160,21 @@ final class Shell {
     return { error in
       guard let held = gate.pass(at: MonotonicClock.now) else { return }
       log.warning(event, metadata: ["reason": "\(error)", "held_back": "\(held)"])
+    }
+  }
+
+  /// Logs connections that TLS refused: at most one line a minute for ours, and one for those of others, so that
+  /// who knocks at our port does not hide where we cannot get in.
+  private static func handshakeReporter(to log: Logger) -> (HandshakeFailure) -> Void {
+    var (ours, theirs) = (LogGate(), LogGate())
+    return { failure in
+      let now = MonotonicClock.now
+      guard let held = failure.wanted == nil ? theirs.pass(at: now) : ours.pass(at: now) else { return }
+      var fields: Logger.Metadata = [
+        "peer": "\(failure.remote)", "reason": "\(failure.reason)", "held_back": "\(held)",
+      ]
+      if let wanted = failure.wanted { fields["wanted"] = "\(wanted)" }
+      log.log(level: failure.wanted == nil ? .notice : .warning, "tls.refused", metadata: fields)
     }
   }
 

@@ -63,6 +63,12 @@ final class BufferedSocket {
     return unsafe tls?.identities(of: bufferevent)
   }
 
+  /// Why TLS refused the connection; nil when it did not.
+  var refusal: String? {
+    guard let bufferevent = unsafe bufferevent else { return nil }
+    return unsafe tls?.failure(of: bufferevent)
+  }
+
   /// Octets that wait to be read.
   var inputCount: Int {
     guard let bufferevent = unsafe bufferevent else { return 0 }

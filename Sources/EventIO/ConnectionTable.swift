@@ -24,6 +24,8 @@ final class ConnectionTable {
   var whenReadable: (StreamConnection) -> Void = { _ in }
   /// Called from the loop when there may be notices.
   var whenChanged: () -> Void = {}
+  /// Called from the loop when TLS refused a connection; may not call back.
+  var whenHandshakeFails: (HandshakeFailure) -> Void = { _ in }
 
   private var slots: [StreamConnection?] = []
   private var freeSlots: [Int] = []

@@ -27,12 +27,11 @@ public enum OperatingSystem {
     return HashKey(words.0, words.1)
   }
 
-  /// The local address the kernel would send from to reach `peer`; nil when there is no route.
-  public static func sourceAddress(toward peer: IPAddress) -> IPAddress? {
-    var target = ck_endpoint(peer)
-    var source = ck_endpoint()
-    guard unsafe ck_source_address(&target, &source) == 0, source.family != 0 else { return nil }
-    return source.ip.isUnspecified ? nil : source.ip
+  /// Raises the number of descriptors this process may have to `wanted`, as far as the system lets it; returns
+  /// how many it may have now.
+  public static func allowDescriptors(_ wanted: Int) -> Int {
+    let allowed = ck_allow_descriptors(Int32(clamping: wanted))
+    return allowed < 0 ? wanted : Int(allowed)
   }
 
   /// The addresses of this host's interfaces that are up.

@@ -224,12 +224,20 @@ final class StreamConnection {
   /// Lets go of the socket and of the place in the table.
   func close(because end: ConnectionEnd? = nil) {
     guard state != .closed else { return }
+    if state == .establishing { tellRefusal(end) }
     announceEnd(because: end)
     enter(.closed)
     socket?.close()
     socket = nil
     account()
     table.remove(self)
+  }
+
+  /// Tells why there will be no connection, if TLS is the reason.
+  private func tellRefusal(_ end: ConnectionEnd?) {
+    let names = end == .wrongIdentity ? identities?.description ?? "nobody" : nil
+    guard let reason = names.map({ "its certificate names \($0)" }) ?? socket?.refusal else { return }
+    table.whenHandshakeFails(HandshakeFailure(remote: flow.remote, wanted: route?.peer, reason: reason))
   }
 
   private func finish(because end: ConnectionEnd) {

@@ -37,6 +37,9 @@ public final class TLSContext {
     settings = try TLSSettings(files)
   }
 
+  /// Whether the system has certificates to trust when no file names any.
+  public static var systemTrustsSomebody: Bool { ck_tls_system_trusts_somebody() != 0 }
+
   /// Whether there is a certificate to accept connections with.
   public var canAccept: Bool { files.certificate != nil }
 

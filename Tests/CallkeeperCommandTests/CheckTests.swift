@@ -20,7 +20,7 @@ struct CheckTests {
     var mistakes = Mistakes()
     let run = RunConfiguration(try settings(arguments, noting: &mistakes), noting: &mistakes)
     let preparation = Preparation(run, noting: &mistakes)
-    return (CheckCommand.rehearse(run, preparation, noting: &mistakes), mistakes.found)
+    return (CheckCommand.rehearse(run, preparation, noting: &mistakes).plan, mistakes.found)
   }
 
   @Test("Every mistake is found, in the file, on the command line and in what it leads to")
@@ -90,6 +90,20 @@ struct CheckTests {
     for index in [0, 2] where listeners.count == 4 {
       #expect(listeners[index].hasPrefix("udp:") && !listeners[index].hasSuffix(":0"))
       #expect(listeners[index + 1] == "tcp" + listeners[index].dropFirst(3))
+    }
+  }
+
+  /// D1: what stands before it is then another's, or nothing at all.
+  @Test("A TCP twin of a UDP listener that cannot be opened is left out, whatever stands before it")
+  func orphan() throws {
+    for before in [[], ["--listen", "tcp:127.0.0.1:0"], ["--listen", "udp:127.0.0.1:0"]] {
+      let (plan, mistakes) = try rehearse(
+        before + [
+          "--listen", "udp:192.0.2.99:0", "--control", "/tmp/callkeeper-check-\(getpid())-orphan.sock",
+        ])
+      #expect(mistakes.map(\.status) == [.cannotCreate])
+      #expect(mistakes.first?.description.contains("udp:192.0.2.99:0") == true)
+      #expect(!plan.contains { $0.contains("192.0.2.99") }, "\(plan)")
     }
   }
 

@@ -128,7 +128,7 @@ struct AdvertiseTests {
     #expect(try names(["198.51.100.1"]) == ["198.51.100.1", "198.51.100.1", "", "", "198.51.100.1"])
   }
 
-  /// G35: TLS peers compare the name with the certificate, so that it may differ from the others'.
+  /// TLS peers compare the name with the certificate, so that it may differ from the others'.
   @Test("A name for one transport goes before a name for all, whatever their order")
   func transports() throws {
     let expected = ["a.example:5070", "a.example:5070", "a.example:5070", "a.example:5070", "b.example:5071"]

@@ -172,7 +172,7 @@ struct RunConfigurationTests {
 
   @Test("An interval below 1800 seconds is warned of (A7)")
   func warns() throws {
-    #expect(try Preparation(try configuration([])).warnings.isEmpty)
+    #expect(try Preparation(try configuration([]), allowDescriptors: { $0 }).warnings.isEmpty)
     #expect(
       try Preparation(try configuration(["--session-expires", "600"])).warnings.first?.contains("1800")
         == true)

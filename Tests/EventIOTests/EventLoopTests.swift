@@ -96,9 +96,22 @@ struct OperatingSystemTests {
     arena.free(blob)
   }
 
-  @Test("The source address toward a loopback peer is a loopback address", arguments: [loopback4, loopback6])
-  func sourceAddress(_ address: SocketAddress) {
-    #expect(OperatingSystem.sourceAddress(toward: address.ip) == address.ip)
+  @Test("The source address toward this host is the peer's own, whatever was asked for before")
+  func sourceAddress() throws {
+    let probe = try SourceAddressProbe()
+    let own = OperatingSystem.localAddresses().filter { !$0.isLinkLocal }
+    for ip in [loopback4.ip] + own.flatMap({ [$0, loopback4.ip, loopback6.ip, $0] }) {
+      #expect(probe.source(toward: ip) == ip)
+    }
+  }
+
+  /// D47: asking for fewer than there are changes nothing, so that this test is in nobody's way.
+  @Test("The number of descriptors is never lowered, and never beyond what the system allows")
+  func descriptors() {
+    let allowed = OperatingSystem.allowDescriptors(1)
+    #expect(allowed >= 256)
+    #expect(OperatingSystem.allowDescriptors(allowed) == allowed)
+    #expect(OperatingSystem.allowDescriptors(1) == allowed)
   }
 
   @Test("Local addresses include the loopback address")

@@ -29,11 +29,12 @@ final class StreamBench {
     let configuration = ProxyConfiguration(
       listeners: transports.map { Listener(transport: $0.transport, bound: $0.bound) },
       sessionTimers: .standard, allowed: ["127.0.0.0/8", "::1"].compactMap { AddressBlock($0) })
+    let probe = try SourceAddressProbe()
     worker = try Worker(
       loop: loop, transports: transports, limits: limits, configuration: configuration,
       environment: ProxyEnvironment(
         processKey: HashKey(1, 2), tokenKey: HashKey(3, 4), pages: OperatingSystem.pages,
-        sourceAddress: { OperatingSystem.sourceAddress(toward: $0) }))
+        sourceAddress: { probe.source(toward: $0) }))
   }
 
   /// A request over TCP that the proxy answers itself.

@@ -16,6 +16,8 @@ final class TLSNode {
   /// Flows of the connections that were accepted or established, in their order.
   private(set) var opened: [Flow] = []
   private(set) var closedCount = 0
+  /// What TLS refused, in its order.
+  private(set) var failures: [HandshakeFailure] = []
 
   init(_ context: TLSContext, on loop: EventLoop) throws {
     OperatingSystem.ignoreBrokenPipes()
@@ -28,6 +30,7 @@ final class TLSNode {
         messages.append(String(decoding: message.indices.map { message[$0] }, as: UTF8.self))
       }
     }
+    table.whenHandshakeFails = { [unowned self] in failures.append($0) }
     table.whenChanged = { [unowned self] in note() }
     try transport.start(listener: 0, in: table)
   }

@@ -56,6 +56,42 @@ struct TLSTransportTests {
     #expect(nodes.callee.counters[.connectionsClosedUnestablished] == 1)
   }
 
+  static let refusals: [(names: String, lifetime: Int32, isMutual: Bool, ours: String?, theirs: String?)] = [
+    ("DNS:example.com", 3_600, false, nil, nil),
+    ("DNS:example.net", 3_600, false, "its certificate names example.net", nil),
+    ("email:a@example.com", 3_600, false, "its certificate names nobody", nil),
+    ("DNS:example.com", -60, false, "certificate has expired", "certificate expired"),
+    ("DNS:example.com", 3_600, true, nil, "did not return a certificate"),
+  ]
+
+  // G29, G32, G34.
+  @Test("What TLS refuses is told with its reason, the peer, and whom we wanted", arguments: refusals)
+  func tells(_ row: (names: String, lifetime: Int32, isMutual: Bool, ours: String?, theirs: String?)) throws {
+    let nodes = try TLSNodes(callee: row.names, requiring: row.isMutual, validUntil: row.lifetime)
+    nodes.call(for: "example.com")
+    let isFine = row.ours == nil && row.theirs == nil
+    #expect(isFine ? nodes.arrives(1) : nodes.settlesWithoutConnections())
+    let (ours, theirs) = (nodes.caller.failures, nodes.callee.failures)
+    if let words = row.ours {
+      #expect(ours.count == 1 && ours.first?.reason.contains(words) == true, "\(ours)")
+      #expect(ours.first?.remote == nodes.callee.transport.bound && ours.first?.wanted == "example.com")
+    }
+    if let words = row.theirs {
+      #expect(theirs.count == 1 && theirs.first?.reason.contains(words) == true, "\(theirs)")
+      #expect(theirs.first?.remote.ip == loopback4.ip && theirs.first?.wanted == nil)
+    }
+    if isFine { #expect(ours.isEmpty && theirs.isEmpty) }
+  }
+
+  @Test("A connection that nobody listens for is no matter of TLS")
+  func nobodyListens() throws {
+    let nodes = try TLSNodes(callee: "DNS:example.com")
+    let gone = try StreamTransport(binding: loopback4).bound
+    nodes.caller.send(tlsRequest(0), to: gone, domain: "example.com")
+    #expect(nodes.settlesWithoutConnections())
+    #expect(nodes.caller.counters[.connectionsFailed] == 1 && nodes.caller.failures.isEmpty)
+  }
+
   // G29, G30: one certificate for several domains serves all of them.
   @Test("A connection serves another domain only if its certificate proves that one too")
   func reuseForAnotherDomain() throws {

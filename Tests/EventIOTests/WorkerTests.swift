@@ -26,9 +26,10 @@ private final class Bench {
     let configuration = ProxyConfiguration(
       listeners: transports.map { Listener(transport: .udp, bound: $0.bound) }, sessionTimers: .standard,
       allowed: allowed)
+    let probe = try SourceAddressProbe()
     let environment = ProxyEnvironment(
       processKey: HashKey(1, 2), tokenKey: HashKey(3, 4), pages: OperatingSystem.pages,
-      sourceAddress: { OperatingSystem.sourceAddress(toward: $0) })
+      sourceAddress: { probe.source(toward: $0) })
     let worker = try Worker(
       loop: loop, transports: transports.map { .udp($0) }, configuration: configuration,
       environment: environment)

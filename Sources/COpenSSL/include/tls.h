@@ -46,6 +46,9 @@ enum ck_tls_result ck_tls_trust(struct ssl_ctx_st *settings, const uint8_t *pem,
 /// Trusts what the system trusts.
 enum ck_tls_result ck_tls_trust_system(struct ssl_ctx_st *settings);
 
+/// Whether there is anything where `ck_tls_trust_system` looks for certificates.
+int ck_tls_system_trusts_somebody(void);
+
 /// Why OpenSSL refused last on this thread, for people; never NULL, lives for ever.
 const char *ck_tls_reason(void);
 

@@ -76,8 +76,12 @@ int ck_set_receive_buffer(int socket, int bytes);
 /// The address a socket is bound to.
 int ck_socket_name(int socket, struct ck_endpoint *address);
 
-/// The local address the kernel would send from to reach `peer`; sends nothing.
-int ck_source_address(const struct ck_endpoint *peer, struct ck_endpoint *source);
+/// Opens an unbound UDP socket of a family, 4 or 6, for `ck_source_address`. The caller closes it.
+int ck_probe_open(int family);
+
+/// The local address the kernel would send from to reach `peer`, which has the probe's family; sends nothing
+/// and opens nothing. `probe` is nobody else's meanwhile.
+int ck_source_address(int probe, const struct ck_endpoint *peer, struct ck_endpoint *source);
 
 /// Opens a non-blocking listening TCP socket. The caller closes it.
 int ck_tcp_listen(const struct ck_endpoint *address);
@@ -107,6 +111,10 @@ int ck_resolve(const char *host, struct ck_endpoint *addresses, unsigned capacit
 
 /// The addresses of this host's interfaces that are up. Returns how many were filled in.
 int ck_local_addresses(struct ck_endpoint *addresses, unsigned capacity);
+
+/// Raises the number of descriptors this process may have to `wanted`, as far as its hard limit lets it, and
+/// never lowers it. Returns how many it may have now.
+int ck_allow_descriptors(int wanted);
 
 /// Fills `bytes` with random bytes from the kernel.
 int ck_random(void *bytes, size_t count);

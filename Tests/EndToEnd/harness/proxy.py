@@ -27,13 +27,14 @@ class UnixConnection(http.client.HTTPConnection):
 class Proxy:
     """`callkeeper run`; `listeners` are (transport, port) pairs of its one host."""
 
-    def __init__(self, binary, folder, host, port, flags, control=None, listeners=None):
+    def __init__(self, binary, folder, host, port, flags, control=None, listeners=None, files=None):
         self.binary = str(binary)
         self.listeners = dict(listeners or [("udp", port)])
         self.host, self.port, self.flags = host, port, list(flags)
         folder.mkdir(parents=True, exist_ok=True)
         self.control = control or folder / "ck.sock"
         self.log = folder / "stderr.log"
+        self.files = files
         self.process = None
         self._ready = threading.Event()
         self._ended_on_purpose = self._killed = False
@@ -57,6 +58,8 @@ class Proxy:
         for transport, port in self.listeners.items():
             command += ["--listen", f"{transport}:{host}:{port}"]
         command += ["--control", str(self.control), *self.flags]
+        if self.files:
+            command = ["sh", "-c", f'ulimit -n {self.files} && exec "$0" "$@"', *command]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CALLKEEPER_")}
         environment["SWIFT_BACKTRACE"] = "enable=no"
         self.process = subprocess.Popen(

@@ -115,15 +115,16 @@ class Stage:
     def port(self, host="127.0.0.1"):
         return self._ports.take(host)
 
-    def proxy(self, *flags, host="127.0.0.1", port=None, control=None, expect_ready=True, transports=("udp",)):
+    def proxy(self, *flags, host="127.0.0.1", port=None, control=None, expect_ready=True, transports=("udp",),
+              files=None):
         """A proxy listening on a free port of `host`, with a control socket of its own unless one is given.
 
-        UDP and TCP share the number of the port; TLS has one of its own.
+        UDP and TCP share the number of the port; TLS has one of its own. `files` is the hard limit of its descriptors.
         """
         number = len(self._proxies) + 1
         port = port or self.port(host)
         listeners = [(one, self.port(host) if one == "tls" else port) for one in transports]
-        proxy = Proxy(self.binary, self.scratch / f"proxy{number}", host, port, flags, control, listeners)
+        proxy = Proxy(self.binary, self.scratch / f"proxy{number}", host, port, flags, control, listeners, files)
         self._proxies.append(proxy)
         self._owned.append(proxy)
         proxy.start(expect_ready)

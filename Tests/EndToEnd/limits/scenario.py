@@ -1,5 +1,7 @@
 """Every table has an end, and a policy for it."""
 
+import socket
+import subprocess
 import time
 
 from harness.call import Call
@@ -84,3 +86,31 @@ def lifetimes(stage):
     eventually(proxy.count, lambda n: n == 1, "the dialog its refresh brought back")
     untimed.hang_up()
     timed.hang_up()
+
+
+@scenario("with few descriptors connections are cut, told, and calls over UDP go on when all are taken")
+def descriptors(stage):
+    """G10, D47: more peers knock than there is room for; a wildcard listener finds its addresses all the same."""
+    result = subprocess.run(
+        ["sh", "-c", 'ulimit -n 256 && exec "$0" "$@"', stage.binary, "check", "--listen", f"udp:127.0.0.1:{stage.port()}",
+         "--control", str(stage.scratch / "check.sock")], capture_output=True, text=True, timeout=15)
+    expect_equal(result.returncode, 0, f"check: {result.stderr}")
+    expect("# warning: --max-connections 10000: the system allows 256 open files" in result.stdout, result.stdout)
+    proxy = stage.proxy(host="0.0.0.0", transports=("udp", "tcp"), files=256)
+    proxy.host = "127.0.0.1"
+    expect("256 open files" in proxy.log.read_text(), f"the warning in {proxy.tail()}")
+    knocking = []
+    try:
+        # One source gets a quarter, so that it takes several; those that are refused are closed at once.
+        for number in range(400):
+            knocking.append(socket.create_connection(proxy.address, 5, (f"127.0.0.{2 + number % 20}", 0)))
+        eventually(lambda: proxy.get_json("/stats")["counters"]["connections_refused_by_limit"], lambda n: n > 0, "refusals")
+        caller, callee = stage.user_agent("caller"), stage.user_agent("callee")
+        call = Call(proxy, caller, callee).set_up(TIMER, ANSWER)
+        expect_equal(proxy.count(), 1, "dialogs with all connections taken")
+        call.hang_up()
+        eventually(proxy.count, lambda n: n == 0, "dialogs after the BYE")
+        expect_equal(proxy.get_json("/stats")["counters"]["connection_accept_errors"], 0, "descriptors never ran out")
+    finally:
+        for one in knocking:
+            one.close()

@@ -157,6 +157,40 @@ def reload(stage):
     shown()
 
 
+@scenario("a certificate that does not name what Record-Route will say is told by check, at the start and after HUP")
+def named(stage):
+    """G35: and what is right is not spoken of."""
+    authority = stage.authority()
+    proxy, own = secure_proxy(stage, authority, "--advertise", "tls:localhost")
+    expect("configuration.unwise" not in proxy.log.read_text(), f"the name fits: {proxy.tail()}")
+    wrong = authority.issue("DNS:other.example")
+    own.certificate.write_bytes(wrong.certificate.read_bytes())
+    own.key.write_bytes(wrong.key.read_bytes())
+    proxy.process.send_signal(signal.SIGHUP)
+    told = 'goes by \\"localhost\\" in Record-Route, and its certificate names other.example'
+    eventually(proxy.log.read_text, lambda text: told in text, "the warning after HUP")
+    flags = ["--listen", f"tls:127.0.0.1:{stage.port()}", "--advertise", "tls:localhost", "--tls-ca",
+             str(authority.certificate), "--tls-certificate", str(own.certificate), "--tls-key", str(own.key)]
+    result = subprocess.run([stage.binary, "check", *flags], capture_output=True, text=True, timeout=15)
+    expect_equal(result.returncode, 0, f"check: {result.stderr}")
+    expect(told.replace("\\", "") in result.stdout, f"the warning in {result.stdout!r}")
+
+
+@scenario("what TLS refuses is in the log with its reason")
+def refused(stage):
+    """G29: whom we wanted and whom we found."""
+    authority = stage.authority()
+    proxy, _ = secure_proxy(stage, authority)
+    caller = secure_agent(stage, "caller", authority)
+    callee = secure_agent(stage, "callee", authority, "DNS:other.example")
+    caller.send(options(caller, callee.uri, 1), proxy.over("tls").address)
+    callee.silence(0.5)
+    eventually(proxy.log.read_text, lambda text: "tls.refused" in text, "the line")
+    line = next(line for line in proxy.log.read_text().splitlines() if "tls.refused" in line)
+    for word in ("wanted=127.0.0.1", "names other.example", f"peer=127.0.0.1:{callee.port}"):
+        expect(word in line, f"{word} in {line}")
+
+
 @scenario("with --tls-require-client-certificate a client without one is turned away")
 def mutual(stage):
     """G34: with one it is served; without the flag both are."""
