@@ -90,8 +90,9 @@ struct FieldScanner {
 
   /// Reads one `generic-param` behind its semicolon; nil when there is none (E23) or it is broken.
   ///
-  /// A value may be a token, a host, a quoted string or nothing (E22).
-  mutating func parameter(_ bytes: Span<UInt8>) -> Parameter? {
+  /// A value may be a token, a host, a quoted string or nothing (E22). Where comments are legal, one may follow a
+  /// value without a blank.
+  mutating func parameter(_ bytes: Span<UInt8>, beforeComment: Bool = false) -> Parameter? {
     let name = token(bytes)
     guard !name.isEmpty else { return nil }
     let nameEnd = position
@@ -109,6 +110,7 @@ struct FieldScanner {
     while position < end {
       let byte = bytes[position]
       if byte <= 32 || byte == UInt8(ascii: ";") || byte == UInt8(ascii: ",") { break }
+      if beforeComment, byte == UInt8(ascii: "(") { break }
       guard byte != UInt8(ascii: "\""), byte != UInt8(ascii: "<"), byte != UInt8(ascii: ">"), byte != 127
       else { return nil }
       position += 1

@@ -126,7 +126,7 @@ extension ViaValue {
         return scanner.isAtEnd || scanner.peek(bytes) == UInt8(ascii: ",")
       }
       scanner.skipSpace(bytes)
-      guard let parameter = scanner.parameter(bytes) else { return false }
+      guard let parameter = scanner.parameter(bytes, beforeComment: true) else { return false }
       end = scanner.position
       guard note(parameter, ByteRange(semicolon, end), bytes) else { return false }
     }

@@ -57,6 +57,17 @@ struct ViaTests {
     #expect(read("SIP/2.0/UDP h").via?.rport == .absent)
   }
 
+  // Found by fuzzing: the comment became part of the port that we fill in, and the Via of our answer could not be read.
+  @Test("a comment right behind a parameter ends it, also when rport has been filled in")  // D12, E45
+  func commentBehindParameter() throws {
+    let (via, bytes) = read("SIP/2.0/UDP h;branch=a(x);rport(y);received=192.0.2.1(z)")
+    let value = try #require(via)
+    #expect(text(bytes, value.branch) == "a")
+    #expect(text(bytes, value.received) == "192.0.2.1")
+    #expect(value.rport == .empty)
+    #expect(read("SIP/2.0/UDP h;branch=a(x);rport=5061(y);received=192.0.2.1(z)").via?.rport == .value(5061))
+  }
+
   @Test("the cookie is seen in any letter case, and seen when it is all there is")  // C49, C53, E34
   func cookie() {
     #expect(read("SIP/2.0/UDP h;branch=z9hG4bKabc").via?.hasMagicCookie == true)
