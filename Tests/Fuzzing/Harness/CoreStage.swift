@@ -117,7 +117,7 @@ final class CoreStage {
     var flow = flow
     generation += 1
     flow.connection = ConnectionID(slot: 9, generation: generation)
-    proxy.connectionOpened(flow)
+    proxy.connectionOpened(flow, byPeer: false)
     return flow
   }
 
@@ -149,7 +149,7 @@ final class CoreStage {
     } else {
       generation += 1
       connections[number] = ConnectionID(slot: UInt32(number), generation: generation)
-      proxy.connectionOpened(flow(from: UInt8(number)))
+      proxy.connectionOpened(flow(from: UInt8(number)), byPeer: true)
     }
   }
 
