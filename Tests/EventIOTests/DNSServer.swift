@@ -45,27 +45,36 @@ final class DNSServer {
 
   init(loop: EventLoop) throws {
     self.loop = loop
-    let datagrams = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var name = sockaddr_in()
-    name.sin_family = sa_family_t(AF_INET)
-    name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var status = unsafe Self.withName(&name) { unsafe bind(datagrams, $0, $1) }
-    guard status == 0 else { throw EventIOError(operation: "bind", errorNumber: errno, address: "UDP") }
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    status = unsafe withUnsafeMutablePointer(to: &name) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe getsockname(datagrams, $0, &length)
-      }
-    }
-    address = SocketAddress(ip: IPAddress(v4: 0x7F00_0001), port: UInt16(bigEndian: name.sin_port))
-    status = unsafe Self.withName(&name) { unsafe bind(listener, $0, $1) }
-    guard status == 0, listen(listener, 8) == 0 else {
-      throw EventIOError(operation: "bind", errorNumber: errno, address: "TCP")
-    }
-    (self.datagrams, self.listener) = (datagrams, listener)
+    (datagrams, listener, address) = try Self.open()
     events.append(try loop.whenReadable(datagrams) { [unowned self] in receive() })
     events.append(try loop.whenReadable(listener) { [unowned self] in accept() })
+  }
+
+  /// A UDP and a TCP socket on one port of loopback. A port that is free for the one may be taken for the other, so a
+  /// few are tried.
+  private static func open() throws -> (datagrams: Int32, listener: Int32, address: SocketAddress) {
+    for _ in 0..<32 {
+      let datagrams = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+      let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      var name = sockaddr_in()
+      name.sin_family = sa_family_t(AF_INET)
+      name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      _ = unsafe withName(&name) { unsafe bind(datagrams, $0, $1) }
+      unsafe withUnsafeMutablePointer(to: &name) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          _ = unsafe getsockname(datagrams, $0, &length)
+        }
+      }
+      let status = unsafe withName(&name) { unsafe bind(listener, $0, $1) }
+      if status == 0, listen(listener, 8) == 0 {
+        let port = UInt16(bigEndian: name.sin_port)
+        return (datagrams, listener, SocketAddress(ip: IPAddress(v4: 0x7F00_0001), port: port))
+      }
+      close(datagrams)
+      close(listener)
+    }
+    throw EventIOError(operation: "bind", errorNumber: errno, address: "UDP and TCP")
   }
 
   deinit {
