@@ -5,7 +5,7 @@ import Timekeeping
 /// What may leave as a request, and how it may differ from what entered (RFC 3261 §16.6).
 extension ForwardingWitness {
   mutating func faultOfRequest(
-    _ message: WireMessage, to destination: SocketAddress, at now: MonotonicInstant
+    _ message: WireMessage, to destination: Place, at now: MonotonicInstant
   ) -> String? {
     guard let method = message.method, let ours = message.branches.first else {
       return "a request without a branch left"
@@ -25,18 +25,23 @@ extension ForwardingWitness {
     if !isStateless, request.branch != nil, !request.isExempt { return "a request left on two branches" }
     if request.isAnswered, !request.isExempt { return "a request left after its final response" }
     requests[origin]?.branch = ours
-    if let expected = expectedDestination(of: message), expected != destination {
-      return "a request for \(expected) left for \(destination)"
+    if let expected = expectedDestination(of: message), !destination.leads(to: expected) {
+      return "a request for \(expected) left for \(destination.address)"
     }
     return changeOfRequest(from: request, to: message)
   }
 
   /// C5, C37: at most eleven times in 64*T1, always the same octets to the same place.
   private func faultOfRepetition(
-    _ message: WireMessage, of earlier: Outgoing, to destination: SocketAddress
+    _ message: WireMessage, of earlier: Outgoing, to destination: Place
   ) -> String? {
-    if earlier.message.bytes != message.bytes { return "a repeated request has other octets" }
-    if earlier.destination != destination { return "a repeated request goes somewhere else" }
+    // Without a transaction a copy is made anew, and a client may have another connection by now (B107).
+    let isStateless = message.branches.count > 1 && ["ACK", "CANCEL"].contains(message.method)
+    if earlier.message.bytes != message.bytes, !isStateless { return "a repeated request has other octets" }
+    if earlier.destination != destination, !isStateless { return "a repeated request goes somewhere else" }
+    if destination.isStream, message.method != "ACK", message.method != "CANCEL" {
+      return "a request was repeated over a stream (C1, C37)"
+    }
     let isBounded = message.method != "ACK" && message.branches.count > 1 && message.method != "CANCEL"
     return isBounded && earlier.count > 11 ? "a request was repeated \(earlier.count) times" : nil
   }
@@ -53,7 +58,7 @@ extension ForwardingWitness {
   /// The proxy may cancel what was cancelled or rings too long (B90, B96), and acknowledge a refusal (C22);
   /// both go the INVITE's way (B97).
   private func faultOfOwnRequest(
-    _ message: WireMessage, _ method: String, _ ours: String, to destination: SocketAddress,
+    _ message: WireMessage, _ method: String, _ ours: String, to destination: Place,
     at now: MonotonicInstant
   ) -> String? {
     guard let invite = outgoing[Self.key("INVITE", ours)] else {
@@ -94,7 +99,7 @@ extension ForwardingWitness {
     if copy.rows("route").map(\.value) != expectedRoutes(of: request) {
       return "other Route values than the proxy's own changed"
     }
-    if let fault = changeOfRecordRoute(from: origin, to: copy) { return fault }
+    if let fault = changeOfRecordRoute(from: request, to: copy) { return fault }
     if (copy.number("max-forwards") ?? 0) != (origin.number("max-forwards") ?? 71) - 1 {
       return "Max-Forwards is not one less"
     }
@@ -133,8 +138,11 @@ extension ForwardingWitness {
   private func expectedRoutes(of request: Request) -> [String] {
     let origin = request.message
     var routes = origin.rows("route").map(\.value)
-    if let first = routes.first, Simulation.address(inRoute: first) == Simulation.proxyAddress {
-      routes.removeFirst()
+    // Two where the transport changes (B32, B54).
+    for _ in 0..<2 {
+      if let first = routes.first, Simulation.address(inRoute: first) == Simulation.proxyAddress {
+        routes.removeFirst()
+      }
     }
     if let hop = configuration.nextHop, routes.isEmpty, origin.toTag.isEmpty, origin.method != "ACK",
       !hop.addresses.contains(request.source)
@@ -144,16 +152,26 @@ extension ForwardingWitness {
     return routes
   }
 
-  /// One value of ours before the others, in what can form or refresh a dialog (B49).
-  private func changeOfRecordRoute(from origin: WireMessage, to copy: WireMessage) -> String? {
+  /// One value of ours before the others, in what can form or refresh a dialog (B49), two where the transport
+  /// changes (B54).
+  private func changeOfRecordRoute(from request: Request, to copy: WireMessage) -> String? {
+    let origin = request.message
     let before = origin.rows("record-route").map(\.text)
     let after = copy.rows("record-route")
     let unrouted = ["ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "MESSAGE", "INFO", "PUBLISH", "REGISTER"]
-    let ours = unrouted.contains(origin.method ?? "") ? 0 : 1
-    guard after.count == before.count + ours, Array(after.dropFirst(ours).map(\.text)) == before,
+    let transports = Set([origin, copy].map { Self.transport(of: $0) })
+    let wanted = unrouted.contains(origin.method ?? "") ? 0...0 : transports.count > 1 ? 2...2 : 1...1
+    let ours = after.count - before.count
+    // Two connections of clients may need a value each.
+    let hasTwoFlows = wanted == 1...1 && ours == 2 && transports == ["SIP/2.0/TCP"]
+    guard wanted.contains(ours) || hasTwoFlows, Array(after.dropFirst(ours).map(\.text)) == before,
       after.prefix(ours).allSatisfy({ Simulation.address(inRoute: $0.value) == Simulation.proxyAddress })
     else { return "Record-Route is not as it should be (B49, B50)" }
     return nil
+  }
+
+  private static func transport(of message: WireMessage) -> String {
+    String(Substring((message.value("via") ?? "").utf8.prefix { $0 != 32 }))
   }
 
   static func changedRow(

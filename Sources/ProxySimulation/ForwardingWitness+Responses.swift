@@ -5,21 +5,25 @@ import Timekeeping
 /// What may leave as a response, and how it may differ from what entered (RFC 3261 §16.7).
 extension ForwardingWitness {
   mutating func faultOfResponse(
-    _ message: WireMessage, to destination: SocketAddress, at now: MonotonicInstant
+    _ message: WireMessage, to destination: Place, at now: MonotonicInstant
   ) -> String? {
     guard let top = message.branches.first else { return "a response without a branch left" }
     let key = Self.key(message.cSeqMethod, top)
     guard var request = requests[key] else { return "a response left for a request that never entered" }
-    if destination != request.source { return "a response to \(request.source) left for \(destination)" }
+    if !destination.leads(to: request.source) {
+      return "a response to \(request.source) left for \(destination.address)"
+    }
     let vias = [message, request.message].map { $0.rows("via").map { Self.unstamped($0.text) } }
     if vias[0] != vias[1] { return "the Via rows of a response are not its request's" }
     // A 100 is always the proxy's own (B71, C43).
     if message.status > 100, let origin = responses[Self.key(of: message, branch: top)] {
+      if message.status == 503 { return "a 503 of a next hop went upstream (B80)" }
       if let change = Self.changeOfResponse(from: origin, to: message) { return change }
     } else if let fault = faultOfOwnResponse(message, to: request, at: now) {
       return fault
     }
     defer { requests[key] = request }
+    if message.status >= 200 { request.answeredAt = min(request.answeredAt, now) }
     return Self.noteFinal(message, of: &request)
   }
 
@@ -55,6 +59,7 @@ extension ForwardingWitness {
       case 100: true
       case 200: message.cSeqMethod == "CANCEL"
       case 408: isInvite && now >= request.enteredAt + .seconds(32)
+      case 430: isLost(request.message)
       case 422:
         isRefresh && request.message.number("session-expires") != nil
           && (request.branch == nil || request.isExempt)
@@ -69,6 +74,15 @@ extension ForwardingWitness {
       }
     }
     return nil
+  }
+
+  /// Whether a request is for a host that lost a connection.
+  private func isLost(_ request: WireMessage) -> Bool {
+    let words = request.startLine.utf8.split(separator: 32)
+    guard words.count > 1 else { return false }
+    let uri = String(Substring(words[1]))
+    let host = hiddenContacts[uri] ?? Simulation.address(inRoute: uri)
+    return host.map { brokenHosts.contains($0.ip) } ?? false
   }
 
   private static func changeOfResponse(from origin: WireMessage, to copy: WireMessage) -> String? {

@@ -28,7 +28,9 @@ struct ForwardingWitness {
     var answer: [UInt8]?
     var answers = 0
     var hasSucceeded = false
-    /// The clock jumped since: nobody can say which of its transactions are still there.
+    /// When the first final response left.
+    var answeredAt = MonotonicInstant.distantFuture
+    /// The clock jumped since, or it came again when its transaction may be over: what happens then is new.
     var isExempt = false
 
     var isAnswered: Bool { answers > 0 || hasSucceeded }
@@ -37,13 +39,21 @@ struct ForwardingWitness {
   /// A request that left.
   struct Outgoing {
     let message: WireMessage
-    let destination: SocketAddress
+    let destination: Place
     let leftAt: MonotonicInstant
     var count = 1
     var wasHeard = false
     var wasRefused = false
     /// A final response came; what comes after it is late.
     var isOver = false
+  }
+
+  /// Where a message went. A stream leads to a host: at its other end may be any port.
+  struct Place: Equatable {
+    let address: SocketAddress
+    let isStream: Bool
+
+    func leads(to other: SocketAddress) -> Bool { isStream ? address.ip == other.ip : address == other }
   }
 
   let configuration: ProxyConfiguration
@@ -55,6 +65,8 @@ struct ForwardingWitness {
   var responses: [String: WireMessage] = [:]
   /// Clients behind NAT: where a Contact that leads nowhere leads.
   var hiddenContacts: [String: SocketAddress] = [:]
+  /// Hosts that lost a connection: a flow token may lead nowhere (430).
+  var brokenHosts: Set<IPAddress> = []
   /// Requests whose final response must leave before the event is over.
   private var owed: Set<String> = []
 
@@ -75,6 +87,10 @@ struct ForwardingWitness {
     let key = Self.key(method, top)
     let request = Request(message: message, source: source, number: requests.count, enteredAt: now)
     requests[key, default: request].arrivals += 1
+    // Timers H, J and L: the transaction ends so long after its final response.
+    if let answeredAt = requests[key]?.answeredAt, answeredAt + .milliseconds(31_900) <= now {
+      requests[key]?.isExempt = true
+    }
     let invite = requests[Self.key("INVITE", top)]
     if method == "CANCEL", let invite, !invite.isAnswered, !invite.isExempt { owed.insert(key) }
   }
@@ -100,11 +116,12 @@ struct ForwardingWitness {
 
   /// A datagram left the proxy.
   mutating func left(
-    _ message: WireMessage, to destination: SocketAddress, at now: MonotonicInstant
+    _ message: WireMessage, to destination: SocketAddress, isStream: Bool, at now: MonotonicInstant
   ) -> Violation? {
+    let place = Place(address: destination, isStream: isStream)
     let fault =
       message.method == nil
-      ? faultOfResponse(message, to: destination, at: now) : faultOfRequest(message, to: destination, at: now)
+      ? faultOfResponse(message, to: place, at: now) : faultOfRequest(message, to: place, at: now)
     return fault.map { Violation("\($0)\n\(Self.text(message))", call: message.callID) }
   }
 
@@ -114,6 +131,12 @@ struct ForwardingWitness {
     let key = Self.key(method, message.branches[1])
     requests[key]?.mayFail = true
     if let request = requests[key], !request.isAnswered { owed.insert(key) }
+  }
+
+  /// The connection of a request broke: its branch fails, unless it has been heard (C25).
+  mutating func failed(_ message: WireMessage) {
+    guard let method = message.method, message.branches.count > 1 else { return }
+    requests[Self.key(method, message.branches[1])]?.mayFail = true
   }
 
   /// Hours have passed in between: transactions may have ended, and repetitions count as new.

@@ -43,15 +43,21 @@ struct Invariants {
 
   /// A datagram came out of the proxy.
   mutating func left(
-    _ message: WireMessage, to destination: SocketAddress, at now: MonotonicInstant
+    _ message: WireMessage, to destination: SocketAddress, isStream: Bool, at now: MonotonicInstant
   ) -> Violation? {
-    let violation = forwarding.left(message, to: destination, at: now)
+    let violation = forwarding.left(message, to: destination, isStream: isStream, at: now)
     dialogs.left(message, at: now)
     return violation
   }
 
   /// The system refused to send a request that just left.
   mutating func refused(_ message: WireMessage, at now: MonotonicInstant) { forwarding.refused(message) }
+
+  /// The connection of a request broke, perhaps after it had arrived.
+  mutating func failed(_ message: WireMessage) { forwarding.failed(message) }
+
+  /// A connection of that host broke.
+  mutating func broke(_ host: IPAddress) { forwarding.brokenHosts.insert(host) }
 
   /// The clock jumped ahead, or the proxy stood still.
   mutating func clockJumped(at now: MonotonicInstant) {

@@ -17,6 +17,8 @@ public struct NetworkProfile: Sendable {
   public var refusals: Int
   /// Whether it refuses those to a program that has ended, instead of losing them.
   public var refusesToTheDead: Bool
+  /// Messages on a connection that are its last, of a thousand.
+  public var breakage: Int
 }
 
 /// Decides for each datagram whether, when and how often it arrives; the seed alone makes the decisions.
@@ -39,13 +41,27 @@ struct LossyNetwork {
     isDead && profile.refusesToTheDead || profile.refusals > 0 && random.chance(profile.refusals)
   }
 
+  /// Whether an address is cut off.
+  func isUnplugged(_ address: SocketAddress, at now: MonotonicInstant) -> Bool {
+    unplugged[address].map { now < $0 } ?? false
+  }
+
+  /// After how long the connection breaks that just took a message; nil when it does not.
+  mutating func breakage() -> TimeSpan? {
+    guard profile.breakage > 0, random.chance(profile.breakage) else { return nil }
+    return random.span(milliseconds: 0...1000)
+  }
+
+  /// How long a message takes on a connection: a lost segment comes late.
+  mutating func streamDelay() -> TimeSpan {
+    journey() + (random.chance(profile.loss) ? .milliseconds(500) : .zero)
+  }
+
   /// After how long each copy of a datagram arrives; none when it is lost.
   mutating func journeys(
     from sender: SocketAddress, to receiver: SocketAddress, at now: MonotonicInstant
   ) -> [TimeSpan] {
-    for end in [sender, receiver] {
-      if let back = unplugged[end], now < back { return [] }
-    }
+    if isUnplugged(sender, at: now) || isUnplugged(receiver, at: now) { return [] }
     if random.chance(profile.loss) { return [] }
     var journeys = [journey()]
     if random.chance(profile.duplication) { journeys.append(journey()) }

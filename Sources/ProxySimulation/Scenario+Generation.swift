@@ -6,12 +6,16 @@ import Timekeeping
 /// How chance makes a scenario. The shares are per thousand.
 extension Scenario {
   static func configuration(_ random: inout SeededGenerator) throws -> ProxyConfiguration {
+    let hasTCP = random.chance(400)
     let minSE = random.pick([90, 90, 120, 600])
     let intervals: [UInt32?] = [nil, 600, 1800, 1800, 7200]
     var configuration = try ProxyDriver.configuration(
       sessionExpires: random.pick(intervals), minSE: UInt32(minSE), honorsRefresherUAS: random.chance(300))
     if random.chance(300) { configuration.maxSession = .seconds(1000) }
     if random.chance(300) { configuration.untimedLifetime = .seconds(Int64(random.number(600...7200))) }
+    if hasTCP {
+      configuration.listeners.append(Listener(transport: .tcp, bound: Simulation.proxyAddress))
+    }
     if random.chance(300) {
       let address = Scenario.relay
       configuration.nextHop = NextHop(uri: Array("sip:\(address);lr".utf8), addresses: [address])
@@ -43,16 +47,23 @@ extension Scenario {
     NetworkProfile(
       loss: random.pick([0, 0, 10, 50, 100, 200]), duplication: random.pick([0, 0, 20, 100, 1000]),
       straying: random.pick([0, 30, 150]), delay: 1...random.pick([2, 50, 300]), strayDelay: 300...2200,
-      refusals: random.pick([0, 0, 0, 0, 20, 100]), refusesToTheDead: random.chance(300))
+      refusals: random.pick([0, 0, 0, 0, 20, 100]), refusesToTheDead: random.chance(300),
+      breakage: random.pick([0, 5, 50]))
   }
 
-  static func call(_ number: Int, _ random: inout SeededGenerator) -> Call {
+  static func call(
+    _ number: Int, _ configuration: ProxyConfiguration, _ random: inout SeededGenerator
+  ) -> Call {
     let interval = random.pick([90, 120, 300, 900, 1800, 3600, 7200])
     let isFork = random.chance(80)
-    let callee = profile(&random, near: interval)
+    var callee = profile(&random, near: interval)
     var caller = profile(&random, near: interval)
     // Only callers: without a registrar nobody could reach such a callee.
     caller.hidesBehindNAT = random.chance(200)
+    let hasTCP = configuration.listeners.contains { $0.transport == .tcp }
+    caller.usesTCP = hasTCP && random.chance(500)
+    // The other hops speak UDP only.
+    callee.usesTCP = hasTCP && !isFork && configuration.nextHop == nil && random.chance(500)
     return Call(
       plan: plan(number, &random, interval: interval, isFork: isFork), caller: caller,
       callees: isFork ? [callee, profile(&random, near: interval)] : [callee])
@@ -68,6 +79,7 @@ extension Scenario {
       isStubborn: random.chance(100),
       refreshesByUpdate: random.chance(500),
       answersSlowly: random.chance(150),
+      usesTCP: false,
       hidesBehindNAT: false,
       preloadsRoute: random.chance(500),
       usesCompactForms: random.chance(250))

@@ -51,7 +51,7 @@ public struct Scenario {
     configuration = try Self.configuration(&random)
     network = Self.network(&random)
     var calls: [Call] = []
-    for number in 0..<count { calls.append(Self.call(number, &random)) }
+    for number in 0..<count { calls.append(Self.call(number, configuration, &random)) }
     self.calls = calls
     mishaps = Self.mishaps(&random, within: calls.map(\.plan.startsAfter).max() ?? .zero)
     chance = random.split()
@@ -122,11 +122,13 @@ public struct Scenario {
       hops.append(ForkingHop(address: target, targets: callees, world: world))
     }
     let callID = Self.callID(number)
+    let transport = call.callees.first?.usesTCP == true ? ";transport=tcp" : ""
+    let uri = "sip:callee@\(target)\(transport)"
     if call.caller.hidesBehindNAT { world.expect(caller.contactURI, at: caller.address) }
-    world.after(call.plan.startsAfter) { caller.call("sip:callee@\(target)", callID: callID) }
+    world.after(call.plan.startsAfter) { caller.call(uri, callID: callID) }
     if let method = call.plan.greeting {
       world.after(call.plan.startsAfter + .milliseconds(1)) {
-        caller.greet("sip:callee@\(target)", by: method, callID: callID)
+        caller.greet(uri, by: method, callID: callID)
       }
     }
     if let disaster = call.plan.disaster {

@@ -1,3 +1,4 @@
+import ProxyCore
 import SIPSyntax
 import Timekeeping
 
@@ -63,6 +64,10 @@ final class SimulatedUserAgent: SimulatedEndpoint {
   /// The first INVITE's state as caller.
   var calling = CallingState()
   private var branchCount = 0
+  /// The connection to the proxy that we opened, if we speak TCP.
+  private var connection: ConnectionID?
+  /// The connection of the message that just arrived.
+  private(set) var arrivedOver: ConnectionID?
 
   /// What a caller remembers of its first INVITE.
   struct CallingState {
@@ -95,7 +100,10 @@ final class SimulatedUserAgent: SimulatedEndpoint {
   var isListening: Bool { isAlive }
 
   /// Ends without a word.
-  func die() { isAlive = false }
+  func die() {
+    isAlive = false
+    world.breakConnections(of: address)
+  }
 
   /// Starts again with nothing in memory.
   func restart() {
@@ -104,6 +112,7 @@ final class SimulatedUserAgent: SimulatedEndpoint {
     clients = [:]
     servers = [:]
     calling = CallingState()
+    world.breakConnections(of: address)
   }
 
   /// Lets something happen later, if the agent lives and remembers it then.
@@ -114,7 +123,30 @@ final class SimulatedUserAgent: SimulatedEndpoint {
     }
   }
 
-  func send(_ bytes: [UInt8], to receiver: SocketAddress) { world.send(bytes, from: address, to: receiver) }
+  func sendRequest(_ bytes: [UInt8], to receiver: SocketAddress) {
+    if profile.usesTCP {
+      world.send(bytes, over: openConnection())
+    } else {
+      world.send(bytes, from: address, to: receiver)
+    }
+  }
+
+  /// A response takes the connection of its request, or another one when that is broken (RFC 3261 §18.2.2).
+  func sendResponse(_ bytes: [UInt8], of transaction: UserAgentServerTransaction) {
+    if let connection = transaction.connection {
+      world.send(bytes, over: world.isOpen(connection) ? connection : openConnection())
+    } else {
+      world.send(bytes, from: address, to: transaction.source)
+    }
+  }
+
+  /// Our connection to the proxy, a new one when the last is broken.
+  private func openConnection() -> ConnectionID {
+    if let connection, world.isOpen(connection) { return connection }
+    let opened = world.connect(from: address)
+    connection = opened
+    return opened
+  }
 
   /// Where a request goes first: its first Route, or the proxy we are told to use.
   func firstHop(of head: RequestHead) -> SocketAddress {
@@ -125,6 +157,12 @@ final class SimulatedUserAgent: SimulatedEndpoint {
   func newBranch() -> String {
     branchCount += 1
     return "z9hG4bK-\(name)-\(branchCount)"
+  }
+
+  func receive(_ message: WireMessage, from source: SocketAddress, over connection: ConnectionID) {
+    arrivedOver = connection
+    receive(message, from: source)
+    arrivedOver = nil
   }
 
   func receive(_ message: WireMessage, from source: SocketAddress) {

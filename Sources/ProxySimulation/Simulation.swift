@@ -9,10 +9,16 @@ protocol SimulatedEndpoint: AnyObject {
   var isListening: Bool { get }
   /// A datagram arrived.
   func receive(_ message: WireMessage, from source: SocketAddress)
+  /// A message arrived over a connection.
+  func receive(_ message: WireMessage, from source: SocketAddress, over connection: ConnectionID)
 }
 
 extension SimulatedEndpoint {
   var isListening: Bool { true }
+
+  func receive(_ message: WireMessage, from source: SocketAddress, over connection: ConnectionID) {
+    receive(message, from: source)
+  }
 }
 
 /// The real proxy among simulated user agents, on a simulated network, in virtual time.
@@ -29,13 +35,14 @@ final class Simulation {
   private(set) var now = Simulation.start
   private(set) var tally = SimulationTally()
   private(set) var violation: Violation?
-  private(set) var ladder = Ladder(proxy: Simulation.proxyAddress)
-  private var proxy: Proxy
-  private var outbox = Outbox()
+  var ladder = Ladder(proxy: Simulation.proxyAddress)
+  var proxy: Proxy
+  var outbox = Outbox()
   private var queue = EventQueue()
-  private var network: LossyNetwork
-  private var endpoints: [SocketAddress: any SimulatedEndpoint] = [:]
-  private var invariants: Invariants
+  var network: LossyNetwork
+  private(set) var endpoints: [SocketAddress: any SimulatedEndpoint] = [:]
+  var invariants: Invariants
+  var connections = ConnectionRegistry()
   private var standstill: Standstill?
 
   /// The proxy gets no processor: datagrams wait, timers wait.
@@ -43,7 +50,7 @@ final class Simulation {
     let end: MonotonicInstant
     /// Whether its timers come before the datagrams when it goes on.
     let timersFirst: Bool
-    var waiting: [(message: WireMessage, sender: SocketAddress)] = []
+    var waiting: [() -> Void] = []
   }
 
   init(configuration: ProxyConfiguration, network: LossyNetwork) {
@@ -111,12 +118,15 @@ final class Simulation {
     standstill = nil
     invariants.clockJumped(at: now)
     if ended.timersFirst { catchUp() }
-    for (message, sender) in ended.waiting { give(message, from: sender) }
+    for event in ended.waiting { event() }
     catchUp()
   }
 
   private func catchUp() {
-    while let deadline = proxy.nextDeadline, deadline <= now { advanceProxy() }
+    while let deadline = proxy.nextDeadline, deadline <= now, violation == nil {
+      advanceProxy()
+      fail(invariants.check(proxy, isBehind: true, at: now))
+    }
   }
 
   /// Puts a datagram on the network.
@@ -125,13 +135,20 @@ final class Simulation {
   }
 
   private func send(_ message: WireMessage, from sender: SocketAddress, to receiver: SocketAddress) {
-    tally.add(message.bytes, at: now)
     let journeys = network.journeys(from: sender, to: receiver, at: now)
-    let fate: Ladder.Fate = journeys.isEmpty ? .isLost : journeys.count > 1 ? .arrivesTwice : .arrives
-    ladder.note(message, from: sender, to: receiver, fate: fate, at: now)
+    note(
+      message, from: sender, to: receiver,
+      fate: journeys.isEmpty ? .isLost : journeys.count > 1 ? .arrivesTwice : .arrives)
     for journey in journeys {
       after(journey) { [unowned self] in arrive(message, from: sender, at: receiver) }
     }
+  }
+
+  /// Remembers what was sent, for the fingerprint and the ladder.
+  func note(_ message: WireMessage, from sender: SocketAddress, to receiver: SocketAddress, fate: Ladder.Fate)
+  {
+    tally.add(message.bytes, at: now)
+    ladder.note(message, from: sender, to: receiver, fate: fate, at: now)
   }
 
   // MARK: Running
@@ -163,16 +180,21 @@ final class Simulation {
       endpoints[receiver]?.receive(message, from: sender)
       return
     }
-    guard let pause = standstill else { return give(message, from: sender) }
     // The socket's buffer is long full of what came earlier.
-    if pause.end.duration(since: now) < .seconds(2) { standstill?.waiting.append((message, sender)) }
+    if let pause = standstill, pause.end.duration(since: now) >= .seconds(2) { return }
+    let flow = Flow(listener: 0, remote: sender, local: Self.proxyAddress.ip)
+    atProxy { [unowned self] in give(message, over: flow) }
   }
 
-  /// Gives a datagram to the proxy.
-  private func give(_ message: WireMessage, from sender: SocketAddress) {
+  /// Lets something happen at the proxy: now, or when it has a processor again.
+  func atProxy(_ event: @escaping () -> Void) {
+    if standstill == nil { event() } else { standstill?.waiting.append(event) }
+  }
+
+  /// Gives a message to the proxy.
+  func give(_ message: WireMessage, over flow: Flow) {
     tally.arrivals += 1
-    invariants.entered(message, from: sender, at: now)
-    let flow = Flow(listener: 0, remote: sender, local: Self.proxyAddress.ip)
+    invariants.entered(message, from: flow.remote, at: now)
     let bytes = message.bytes
     proxy.receive(bytes.span, over: flow, at: now, into: &outbox)
     dispatch()
@@ -186,19 +208,32 @@ final class Simulation {
   }
 
   /// Examines what the proxy sent and puts it on the network, or refuses to.
-  private func dispatch() {
+  func dispatch() {
     let all = outbox.bytes.bytes
     var refused: [SendTicket] = []
     for sent in outbox.sends {
       let message = WireMessage(Array(all[sent.bytes.lowerBound..<sent.bytes.upperBound]))
       let receiver = sent.flow.remote
+      if sent.flow.listener == Self.streamListener {
+        fail(invariants.left(message, to: receiver, isStream: true, at: now))
+        if sent.ticket != nil, !sent.flow.isExclusive, endpoints[receiver] == nil {
+          return fail(Violation("a request left for \(receiver), where nobody listens", call: message.callID))
+        }
+        if !sendStream(message, over: sent.flow, ticket: sent.ticket) {
+          note(message, from: Self.proxyAddress, to: receiver, fate: .isRefused)
+          if let ticket = sent.ticket {
+            invariants.refused(message, at: now)
+            refused.append(ticket)
+          }
+        }
+        continue
+      }
       guard let endpoint = endpoints[receiver] else {
         return fail(Violation("a datagram left for \(receiver), where nobody is", call: message.callID))
       }
-      fail(invariants.left(message, to: receiver, at: now))
+      fail(invariants.left(message, to: receiver, isStream: false, at: now))
       if let ticket = sent.ticket, network.refuses(toTheDead: !endpoint.isListening) {
-        tally.add(message.bytes, at: now)
-        ladder.note(message, from: Self.proxyAddress, to: receiver, fate: .isRefused, at: now)
+        note(message, from: Self.proxyAddress, to: receiver, fate: .isRefused)
         invariants.refused(message, at: now)
         refused.append(ticket)
       } else {

@@ -83,7 +83,7 @@ extension SimulatedUserAgent {
       guard dialog.awaitsPrack, transaction.status < 200, let ringing = transaction.lastResponse else {
         return
       }
-      send(ringing, to: transaction.source)
+      sendResponse(ringing, of: transaction)
       repeatRinging(transaction, in: dialog, after: span * 2)
     }
   }

@@ -20,7 +20,8 @@ extension SimulatedUserAgent {
   }
 
   private var preloadedRoutes: [String] {
-    profile.preloadsRoute ? ["<sip:\(Simulation.proxyAddress);lr>"] : []
+    let transport = profile.usesTCP ? ";transport=tcp" : ""
+    return profile.preloadsRoute ? ["<sip:\(Simulation.proxyAddress)\(transport);lr>"] : []
   }
 
   /// Sends the first INVITE, or the next after a 422 (RFC 4028 §7.3, A59).
@@ -123,7 +124,8 @@ extension SimulatedUserAgent {
 
   private func sendAck(_ ack: [UInt8], in dialog: UserAgentDialog) {
     guard !plan.forgetsAcks else { return }
-    send(ack, to: dialog.routes.first.flatMap { Simulation.address(inRoute: $0) } ?? Simulation.proxyAddress)
+    let first = dialog.routes.first.flatMap { Simulation.address(inRoute: $0) }
+    sendRequest(ack, to: first ?? Simulation.proxyAddress)
   }
 
   /// The dialog of a response to an INVITE, made when there is none.

@@ -2,7 +2,7 @@
 extension SimulatedUserAgent {
   /// The Contact URI: behind NAT a private address that leads nowhere.
   var contactURI: String {
-    profile.hidesBehindNAT ? "sip:\(name)@192.168.7.7:5062" : "sip:\(name)@\(address)"
+    "sip:\(name)@\(viaHost)\(profile.usesTCP ? ";transport=tcp" : "")"
   }
 
   private var viaHost: String { profile.hidesBehindNAT ? "192.168.7.7:5062" : "\(address)" }
@@ -23,7 +23,9 @@ extension SimulatedUserAgent {
   func request(_ head: RequestHead, extra: [String] = [], body: [UInt8] = []) -> [UInt8] {
     let names = profile.usesCompactForms
     var rows = ["\(head.method) \(head.uri) SIP/2.0"]
-    rows.append("\(names ? "v" : "Via"): SIP/2.0/UDP \(viaHost);branch=\(head.branch);rport")
+    rows.append(
+      "\(names ? "v" : "Via"): SIP/2.0/\(profile.usesTCP ? "TCP" : "UDP") \(viaHost);branch=\(head.branch);rport"
+    )
     rows += head.routes.map { "Route: \($0)" }
     rows.append("Max-Forwards: 70")
     rows.append("\(names ? "f" : "From"): \"\(name), or who\" <sip:\(name)@example.com>;tag=\(head.localTag)")

@@ -1,3 +1,4 @@
+import ProxyCore
 import SIPSyntax
 import Timekeeping
 
@@ -29,13 +30,16 @@ final class UserAgentClientTransaction {
 final class UserAgentServerTransaction {
   let request: WireMessage
   let source: SocketAddress
+  /// The connection it came over.
+  let connection: ConnectionID?
   var lastResponse: [UInt8]?
   var status = 0
   var isAcknowledged = false
   /// To tag of our responses.
   var tag = ""
 
-  init(request: WireMessage, source: SocketAddress) {
+  init(request: WireMessage, source: SocketAddress, connection: ConnectionID?) {
+    self.connection = connection
     self.request = request
     self.source = source
   }
@@ -56,8 +60,8 @@ extension SimulatedUserAgent {
     let bytes = request(head, extra: extra, body: body)
     let transaction = UserAgentClientTransaction(head: head, bytes: bytes, onFinal: onFinal)
     clients["\(head.branch) \(head.method)"] = transaction
-    send(bytes, to: firstHop(of: head))
-    repeatRequest(of: transaction, after: Self.t1)
+    sendRequest(bytes, to: firstHop(of: head))
+    if !profile.usesTCP { repeatRequest(of: transaction, after: Self.t1) }
     let isInvite = head.method == "INVITE"
     after(Self.timeout) {
       guard !transaction.isOver, !(isInvite && transaction.hasProvisional) else { return }
@@ -72,7 +76,7 @@ extension SimulatedUserAgent {
     after(span) { [unowned self] in
       let isInvite = transaction.method == "INVITE"
       guard !transaction.isOver, !(isInvite && transaction.hasProvisional) else { return }
-      send(transaction.bytes, to: firstHop(of: transaction.head))
+      sendRequest(transaction.bytes, to: firstHop(of: transaction.head))
       repeatRequest(of: transaction, after: isInvite ? span * 2 : min(span * 2, Self.t2))
     }
   }
@@ -104,7 +108,7 @@ extension SimulatedUserAgent {
     head.remoteTag = message.toTag
     let ack = transaction.ack ?? request(head)
     transaction.ack = ack
-    if !plan.forgetsAcks { send(ack, to: firstHop(of: head)) }
+    if !plan.forgetsAcks { sendRequest(ack, to: firstHop(of: head)) }
   }
 
   /// Answers a request; a final answer to INVITE is repeated until its ACK comes.
@@ -118,9 +122,12 @@ extension SimulatedUserAgent {
       status, reason, to: transaction.request, tag: tag, extra: extra, body: body)
     transaction.lastResponse = bytes
     transaction.status = status
-    send(bytes, to: transaction.source)
+    sendResponse(bytes, of: transaction)
     guard transaction.request.method == "INVITE", status >= 200 else { return }
-    repeatFinal(of: transaction, bytes, after: Self.t1)
+    // A stream loses nothing, but somebody behind it may: only a 2xx is repeated over it (RFC 3261 §13.3.1.4).
+    if transaction.connection == nil || status < 300 {
+      repeatFinal(of: transaction, bytes, after: Self.t1)
+    }
     after(Self.timeout) {
       if !transaction.isAcknowledged { onLostAck() }
     }
@@ -132,7 +139,7 @@ extension SimulatedUserAgent {
   ) {
     after(span) { [unowned self] in
       guard !transaction.isAcknowledged else { return }
-      send(bytes, to: transaction.source)
+      sendResponse(bytes, of: transaction)
       repeatFinal(of: transaction, bytes, after: min(span * 2, Self.t2))
     }
   }
@@ -142,10 +149,10 @@ extension SimulatedUserAgent {
     let key = "\(message.branches.first ?? "") \(message.method ?? "")"
     if let known = servers[key] {
       let isRepeatedByTimer = message.method == "INVITE" && known.status >= 200 && known.status < 300
-      if let response = known.lastResponse, !isRepeatedByTimer { send(response, to: source) }
+      if let response = known.lastResponse, !isRepeatedByTimer { sendResponse(response, of: known) }
       return nil
     }
-    let transaction = UserAgentServerTransaction(request: message, source: source)
+    let transaction = UserAgentServerTransaction(request: message, source: source, connection: arrivedOver)
     transaction.tag = message.toTag.isEmpty ? "t\(name)\(random.number(0...999_999))" : message.toTag
     servers[key] = transaction
     return transaction

@@ -18,6 +18,8 @@ struct UserAgentProfile {
   var refreshesByUpdate: Bool
   /// Takes up to 40 s for the answer to anything but INVITE, BYE and CANCEL: longer than the request lives.
   var answersSlowly: Bool
+  /// Speaks TCP to the proxy, over a connection of its own, and is called over TCP.
+  var usesTCP: Bool
   /// Its Contact and Via show a private address that nobody else can reach.
   var hidesBehindNAT: Bool
   /// Puts the outbound proxy into a Route of its first request.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ProxyCore
 import ProxySimulation
 
 /// Plays seeds of the simulation on all cores and prints the first that fails, with its messages.
@@ -22,6 +23,9 @@ struct Simulate: ParsableCommand {
   @Flag(help: "Plays every seed twice and compares the octets.")
   var twice = false
 
+  @Flag(help: "Prints what all proxies together counted.")
+  var counters = false
+
   @Option(help: "Also prints the messages of this call of each seed, counted from 0.")
   var call: Int?
 
@@ -33,6 +37,9 @@ struct Simulate: ParsableCommand {
     let campaign = Campaign(first: seed, runs: runs, calls: calls, playsTwice: twice, shownCall: call)
     let result = campaign.play(jobs: jobs)
     for report in result.shown + result.failures { print(report) }
+    if counters {
+      for counter in Counter.allCases where result[counter] > 0 { print("\(result[counter]) \(counter)") }
+    }
     print(result)
     if !result.failures.isEmpty { throw ExitCode.failure }
   }
