@@ -105,6 +105,7 @@ extension Simulation {
     ladder.remark("connection \(broken.peer) breaks", at: now)
     atProxy { [unowned self] in
       proxy.connectionClosed(id)
+      knownBroken.insert(id)
       for (message, ticket) in broken.requests {
         invariants.failed(message)
         proxy.sendFailed(ticket, at: now, into: &outbox)

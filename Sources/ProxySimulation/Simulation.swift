@@ -43,6 +43,8 @@ final class Simulation {
   private(set) var endpoints: [SocketAddress: any SimulatedEndpoint] = [:]
   var invariants: Invariants
   var connections = ConnectionRegistry()
+  /// Connections that the proxy was told are gone.
+  var knownBroken: Set<ConnectionID> = []
   private var standstill: Standstill?
 
   /// The proxy gets no processor: datagrams wait, timers wait.
@@ -216,6 +218,9 @@ final class Simulation {
       let receiver = sent.flow.remote
       if sent.flow.listener == Self.streamListener {
         fail(invariants.left(message, to: receiver, isStream: true, at: now))
+        if sent.ticket != nil, sent.flow.isExclusive, knownBroken.contains(sent.flow.connection) {
+          return fail(Violation("a request left over a connection that is gone (430)", call: message.callID))
+        }
         if sent.ticket != nil, !sent.flow.isExclusive, endpoints[receiver] == nil {
           return fail(Violation("a request left for \(receiver), where nobody listens", call: message.callID))
         }

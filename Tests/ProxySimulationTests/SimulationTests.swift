@@ -45,7 +45,8 @@ struct SimulationTests {
     let result = Campaign(first: 1, runs: 50).play()
     let turns: [Counter] = [
       .requestRetransmissionsReceived, .requestRetransmissionsSent, .finalRetransmissionsSent, .tryingSent,
-      .cancelsSent, .acksSent, .answered422, .answered408, .answered500, .droppedTimeoutOfNonInvite,
+      .cancelsSent, .acksSent, .answered422, .answered408, .answered500, .answered430,
+      .droppedTimeoutOfNonInvite,
       .droppedLateFinal, .timerHFired,
       .dialogsEndedBy481, .dialogsAdopted, .droppedStrayResponse,
       .timerBFired, .timerCFired, .timerFFired, .sessionExpiresInserted, .sessionExpiresLowered,
