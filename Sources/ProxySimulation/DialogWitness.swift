@@ -61,6 +61,8 @@ struct DialogWitness {
   /// Branches of transactions that end by themselves, in the order of their end.
   private var timeouts: [(at: MonotonicInstant, branch: String)] = []
   private var timedOut = 0
+  /// Early dialogs that a BYE ended: the 2xx it overtook does not bring them up.
+  private var overBeforeItBegan: Set<String> = []
   /// The datagram that entered last.
   private var arriving: WireMessage?
   /// No expectation's limit is earlier.
@@ -152,6 +154,7 @@ struct DialogWitness {
     guard isNew else { return }
     let isKnown = expected[dialog] != nil
     if transaction.isAttached && !isKnown { return }
+    if transaction.dialog.isEmpty && overBeforeItBegan.contains(dialog) { return }
     // A 2xx to UPDATE says nothing about a call that is not up yet.
     if transaction.method == "UPDATE", let known = expected[dialog], !known.isConfirmed { return }
     var expectation =
@@ -179,7 +182,8 @@ struct DialogWitness {
       transaction.method == "BYE"
       ? message.status < 300 || message.status == 481 || message.status == 408 : message.status == 481
     if endsCall {
-      expected[transaction.dialog] = nil
+      let wasUp = expected.removeValue(forKey: transaction.dialog)?.isConfirmed ?? true
+      if !wasUp && transaction.method == "BYE" { overBeforeItBegan.insert(transaction.dialog) }
     } else if transaction.method == "BYE" {
       expected[transaction.dialog]?.byeTimeout = .distantFuture
     }

@@ -107,7 +107,8 @@ struct ForwardingWitness {
     if message.status == 503 { requests[key]?.mayFail = true }
     if message.cSeqMethod == "INVITE" {
       if message.status >= 300 { outgoing[ours]?.wasRefused = true }
-    } else if message.status != 408, let request = requests[key], !request.isAnswered, !request.isExempt,
+    } else if message.status != 408, message.cSeqMethod != "CANCEL", let request = requests[key],
+      !request.isAnswered, !request.isExempt,
       request.branch == top, now < left.leftAt + .milliseconds(31_990)
     {
       owed.insert(key)
