@@ -2,7 +2,7 @@
 //
 // Left open: the state a proxy may put there and how it is protected. The value of the URI parameter
 // `ck` is base64url of
-//   KIND(1) [CHECK(2) LISTENER(2) PORT(2) [SLOT(4) GENERATION(4)] ADDRESS(4 or 16)] MAC(8)
+//   KIND(1) [CHECK(4) LISTENER(2) PORT(2) [SLOT(4) GENERATION(4)] ADDRESS(4 or 16)] MAC(8)
 // A token of a call has a MAC that covers the Call-ID, so that one seen in one call opens no other. With a flow
 // it leads in-dialog requests to a client that cannot be reached by its Contact. CHECK is a hash of a tag of
 // the call: that of the client at the flow's end, whose own requests are so known, also when its address has
@@ -70,7 +70,7 @@ private struct TokenShape {
   var kind: RouteToken.Kind { octet & Self.registration == 0 ? .call : .registration }
 
   /// Octets before the MAC.
-  var length: Int { hasFlow ? 7 + (hasConnection ? 8 : 0) + (isV4 ? 4 : 16) : 1 }
+  var length: Int { hasFlow ? 9 + (hasConnection ? 8 : 0) + (isV4 ? 4 : 16) : 1 }
 }
 
 /// Writes and verifies the tokens in our URIs.
@@ -120,18 +120,18 @@ struct RouteTokenCodec {
     else { return nil }
     guard shape.hasFlow else { return RouteToken(kind: .call) }
     if shape.kind == .call {
-      let isFromTagged = UInt64(tagHash(fromTag, in: bytes)) == content.number(at: 1, octets: 2)
+      let isFromTagged = UInt64(tagHash(fromTag, in: bytes)) == content.number(at: 1, octets: 4)
       guard isFromTagged == (shape.end == .untagged) else { return RouteToken(kind: .call) }
     }
     return RouteToken(kind: shape.kind, flow: content.flow(shape))
   }
 
-  /// Sixteen bits that tell the parties of a call apart by their tags.
-  private func tagHash(_ tag: ByteRange, in bytes: Span<UInt8>) -> UInt16 {
+  /// What tells the parties of a call apart by their tags: 32 bits, for with 16 one call in 65,536 lost its flow.
+  private func tagHash(_ tag: ByteRange, in bytes: Span<UInt8>) -> UInt32 {
     var hasher = KeyedHasher(key: key, output: .bits64)
     hasher.append(UInt64(0x636b_2d63_6c69_656e))
     hasher.append(bytes, from: tag.lowerBound, to: tag.upperBound)
-    return UInt16(truncatingIfNeeded: hasher.finish64())
+    return UInt32(truncatingIfNeeded: hasher.finish64())
   }
 
   private func mac(
@@ -147,9 +147,9 @@ struct RouteTokenCodec {
 }
 
 extension TokenBytes {
-  fileprivate mutating func append(_ flow: Flow, _ shape: TokenShape, check: UInt16) {
+  fileprivate mutating func append(_ flow: Flow, _ shape: TokenShape, check: UInt32) {
     append(shape.octet)
-    append(UInt64(check), octets: 2)
+    append(UInt64(check), octets: 4)
     append(UInt64(flow.listener), octets: 2)
     append(UInt64(flow.remote.port), octets: 2)
     if shape.hasConnection {
@@ -165,7 +165,7 @@ extension TokenBytes {
   }
 
   fileprivate func flow(_ shape: TokenShape) -> Flow {
-    let address = shape.hasConnection ? 15 : 7
+    let address = shape.hasConnection ? 17 : 9
     let (ip, any) =
       shape.isV4
       ? (IPAddress(v4: UInt32(truncatingIfNeeded: number(at: address, octets: 4))), IPAddress(v4: 0))
@@ -173,14 +173,14 @@ extension TokenBytes {
         IPAddress(v6High: number(at: address, octets: 8), v6Low: number(at: address + 8, octets: 8)),
         IPAddress(v6High: 0, v6Low: 0)
       )
-    let port = UInt16(truncatingIfNeeded: number(at: 5, octets: 2))
+    let port = UInt16(truncatingIfNeeded: number(at: 7, octets: 2))
     var flow = Flow(
-      listener: UInt16(truncatingIfNeeded: number(at: 3, octets: 2)),
+      listener: UInt16(truncatingIfNeeded: number(at: 5, octets: 2)),
       remote: SocketAddress(ip: ip, port: port), local: any)
     if shape.hasConnection {
       flow.connection = ConnectionID(
-        slot: UInt32(truncatingIfNeeded: number(at: 7, octets: 4)),
-        generation: UInt32(truncatingIfNeeded: number(at: 11, octets: 4)))
+        slot: UInt32(truncatingIfNeeded: number(at: 9, octets: 4)),
+        generation: UInt32(truncatingIfNeeded: number(at: 13, octets: 4)))
     }
     return flow
   }

@@ -5,9 +5,9 @@ import SIPSyntax
 /// The few octets of a token, without a heap allocation.
 struct TokenBytes {
   /// The longest token: a connection to an IPv6 address, with its MAC.
-  private static var capacity: Int { 39 }
+  private static var capacity: Int { 41 }
 
-  private var octets = InlineArray<40, UInt8>(repeating: 0)
+  private var octets = InlineArray<42, UInt8>(repeating: 0)
   private(set) var count = 0
 
   init() {}
@@ -15,7 +15,7 @@ struct TokenBytes {
   subscript(position: Int) -> UInt8 { octets[position] }
 
   mutating func append(_ octet: UInt8) {
-    precondition(count < Self.capacity, "a token has at most 39 octets")
+    precondition(count < Self.capacity, "a token has at most 41 octets")
     octets[count] = octet
     count += 1
   }

@@ -111,7 +111,7 @@ struct CalleeFlowTests {
       #expect(sent.values("Record-Route").count == (isDatagram ? 1 : 2))
       let token = SentMessage.parameter(
         "ck", in: sent.value("Record-Route").map { String($0.dropLast()) } ?? "")
-      #expect(token.count == (isDatagram ? 26 : 36))
+      #expect(token.count == (isDatagram ? 28 : 39))
       stage.send(.answer(200, to: sent), from: bob)
       let alice = Peer(address: Place.alice, listener: Peer.udp)
       let call = PeerCall(invite: sent, caller: alice, callee: bob)
