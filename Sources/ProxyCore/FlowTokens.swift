@@ -8,32 +8,22 @@ import SIPSyntax
 
 extension ProxyEngine {
   /// The flow a request's token leads to; nil when the token names none, or the request comes from its client.
-  mutating func flowTarget(
-    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan
-  ) -> Result<ForwardingTarget, RoutingRefusal>? {
+  mutating func flowTarget(_ arrival: Arrival, _ plan: RoutePlan) -> TargetSet? {
     guard let named = clientFlow(in: plan, arrival) else { return nil }
-    let isGone = Result<ForwardingTarget, RoutingRefusal>.failure(RoutingRefusal(answer: .flowFailed))
-    guard own.hasListener(named.listener) else { return isGone }
+    guard own.hasListener(named.listener) else { return .refused(.flowFailed) }
     let transport = own.transport(of: named.listener)
     // RFC 5630 §5.3: who registered without sips is not reached with it (G36, G37).
-    guard !plan.isSecure || transport == .tls else {
-      return .failure(RoutingRefusal(answer: .sipsNotAllowed))
-    }
-    if transport.isReliable {
-      guard connections.contains(named.connection) else { return isGone }
-    } else {
-      guard named.connection.isNone else { return isGone }
-      // G9: to send to ourselves is to go round in circles.
-      if own.contains(named.remote, over: transport) {
-        return .failure(RoutingRefusal(answer: .loopDetected))
-      }
-    }
-    guard let listener = own.listener(for: named.remote.ip, over: transport, preferring: named.listener),
-      var flow = flow(to: named.remote, from: listener, at: arrival.now)
-    else { return .failure(RoutingRefusal(answer: .nextHopUnreachable)) }
-    flow.connection = named.connection
-    flow.isExclusive = transport.isReliable
-    return .success(ForwardingTarget(flow: flow, ignoresSize: true))
+    guard !plan.isSecure || transport == .tls else { return .refused(.sipsNotAllowed) }
+    let isOpen =
+      transport.isReliable ? connections.contains(named.connection) : named.connection.isNone
+    guard isOpen else { return .refused(.flowFailed) }
+    let reached = reach(
+      named.remote, transport, preferring: named.listener, at: arrival.now, pushesNextHop: false)
+    guard case .one(var target) = reached else { return reached }
+    target.flow.connection = named.connection
+    target.flow.isExclusive = transport.isReliable
+    target.ignoresSize = true
+    return .one(target)
   }
 
   /// The client's flow that a request is for. A registration's token means nothing on a request that comes from that

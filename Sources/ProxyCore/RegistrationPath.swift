@@ -31,14 +31,11 @@ extension ProxyEngine {
   private func registeredFlow(
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ contact: SIPURI
   ) -> Flow? {
-    if own.transport(of: arrival.flow.listener).isReliable {
-      return arrival.flow.connection.isNone ? nil : arrival.flow
-    }
+    if let flow = clientFlow(of: message, bytes, arrival) { return flow }
+    guard receivesDatagrams(arrival.flow.listener) else { return nil }
+    // It listens where its Contact says, though it may send from another port.
     var flow = arrival.flow
-    if clientFlow(of: message, bytes, arrival) == nil {
-      // It listens where its Contact says, though it may send from another port.
-      flow.remote.port = contact.port ?? 5060
-    }
+    flow.remote.port = contact.port ?? 5060
     return flow
   }
 

@@ -8,11 +8,6 @@ import SIPSyntax
 import ServerLocation
 import Timekeeping
 
-/// Why a request cannot be sent anywhere, with the answer it gets.
-struct RoutingRefusal: Error {
-  let answer: OwnResponse
-}
-
 /// Where a request can go.
 enum TargetSet {
   /// One place, and no other if that fails.
@@ -32,12 +27,7 @@ extension ProxyEngine {
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ plan: RoutePlan,
     cannotWait: Bool = false, asking questions: inout [DNSQuestion]
   ) -> TargetSet {
-    if let found = flowTarget(message, bytes, arrival, plan) {
-      switch found {
-      case .success(let target): return .one(target)
-      case .failure(let refusal): return .refused(refusal.answer)
-      }
-    }
+    if let found = flowTarget(arrival, plan) { return found }
     let pushes = pushesNextHop(message, bytes, arrival, plan)
     let resolution =
       pushes
@@ -133,7 +123,8 @@ extension ProxyEngine {
 
   /// The socket and flow toward an address, when one of ours can reach it.
   mutating func reach(
-    _ address: SocketAddress, _ transport: TransportProtocol, _ arrival: Arrival, pushesNextHop: Bool
+    _ address: SocketAddress, _ transport: TransportProtocol, preferring preferred: UInt16,
+    at now: MonotonicInstant, pushesNextHop: Bool
   ) -> TargetSet {
     // G9: so could a name lead where no address may.
     guard case .address = Resolution(address, transport) else {
@@ -142,15 +133,22 @@ extension ProxyEngine {
     }
     // To send to ourselves is to go round in circles.
     if own.contains(address, over: transport) { return .refused(.loopDetected) }
-    guard
-      let listener = own.listener(for: address.ip, over: transport, preferring: arrival.flow.listener),
-      let flow = flow(to: address, from: listener, at: arrival.now)
+    guard let listener = own.listener(for: address.ip, over: transport, preferring: preferred),
+      let flow = flow(to: address, from: listener, at: now)
     else { return .refused(.nextHopUnreachable) }
     return .one(ForwardingTarget(flow: flow, pushesNextHop: pushesNextHop))
   }
 
+  /// The same, by the listener that the request came to if that can.
+  mutating func reach(
+    _ address: SocketAddress, _ transport: TransportProtocol, _ arrival: Arrival, pushesNextHop: Bool
+  ) -> TargetSet {
+    reach(
+      address, transport, preferring: arrival.flow.listener, at: arrival.now, pushesNextHop: pushesNextHop)
+  }
+
   /// The flow from a listener to a peer; a wildcard listener asks which local address leads there.
-  mutating func flow(
+  private mutating func flow(
     to address: SocketAddress, from listener: UInt16, at now: MonotonicInstant
   ) -> Flow? {
     let any = address.ip.family == .v4 ? IPAddress(v4: 0) : IPAddress(v6High: 0, v6Low: 0)

@@ -202,4 +202,15 @@ struct RegistrationPathTests {
       #expect(stage.bob(outside.routed([recordRoute])).map(\.status) == [403])
     }
   }
+
+  /// D42, D70: a peer that we connected to can be connected to again; its connection is no client's flow.
+  @Test("A REGISTER over a connection of ours gets no Path")
+  func connectionOfOurs() throws {
+    try withStreams { stage in
+      let bob = Peer.bob(over: Peer.tcp)
+      stage.driver.connectionOpened(bob.connection, from: bob.address, listener: bob.listener, byPeer: false)
+      let sent = try stage.register(.register(over: bob), from: bob)
+      #expect(sent.values("Path").isEmpty)
+    }
+  }
 }
