@@ -4,22 +4,7 @@ import SIPSyntax
 import Testing
 import Timekeeping
 
-/// Listener 2 of the tests below.
-private let tcp: UInt16 = 2
-
-/// A stage that speaks TCP too.
-private func withStreams(
-  _ configure: (inout ProxyConfiguration) -> Void = { _ in }, _ body: (Stage) throws -> Void
-) throws {
-  try withStage(
-    { configuration in
-      if let address = SocketAddress("192.0.2.10:5060") {
-        configuration.listeners.append(Listener(transport: .tcp, bound: address))
-      }
-      configure(&configuration)
-    }, body)
-}
-
+private let tcp = Peer.tcp
 private let connection = ConnectionID(slot: 3, generation: 77)
 
 extension Stage {
@@ -266,11 +251,7 @@ struct PeerNameTests {
   /// G29, G33: the host that was the input to RFC 3263, also for the CANCEL and the ACK that follow.
   @Test("Requests over TLS name the domain of their URI")
   func peerName() throws {
-    try withStage({ configuration in
-      if let address = SocketAddress("192.0.2.10:5061") {
-        configuration.listeners.append(Listener(transport: .tls, bound: address))
-      }
-    }) { stage in
+    try withStreams { stage in
       var zone = Zone()
       zone.service("_sips._tcp.example.net", port: 5061, at: "one.example.net")
       zone.host("one.example.net", "198.51.100.2")
