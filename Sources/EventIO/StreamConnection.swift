@@ -119,23 +119,30 @@ final class StreamConnection {
 
   // MARK: Receiving
 
-  /// Gives every message that is complete to `body`, answers pings, and closes the connection when framing is
+  /// Gives up to `most` complete messages to `body`, answers pings, and closes the connection when framing is
   /// lost: what could not be framed goes to `body` too, for the proxy's answer (D31, D35).
-  func readMessages(_ body: (Span<UInt8>) -> Void) {
+  ///
+  /// Returns how many messages and pings there were; fewer than `most` when no whole one is left.
+  func readMessages(_ most: Int, _ body: (Span<UInt8>) -> Void) -> Int {
+    guard state == .open else { return 0 }
+    var count = 0
     socket?.read { bytes in
       guard surrender == nil else {
         body(bytes)
         return bytes.count
       }
       var consumed = 0
-      while true {
+      while count < most {
         let front = bytes.extracting(droppingFirst: consumed)
         let (finding, used) = framer.next(front)
         consumed += used
         switch finding {
         case .incomplete: return consumed
-        case .ping: answerPing()
+        case .ping:
+          count += 1
+          answerPing()
         case .message(let range):
+          count += 1
           partialSince = nil
           let message = front.extracting(range.lowerBound..<range.upperBound)
           exchanges.received(message)
@@ -148,6 +155,7 @@ final class StreamConnection {
           body(front.extracting(range.lowerBound..<range.upperBound))
         }
       }
+      return consumed
     }
     touch()
     if let surrender {
@@ -156,6 +164,7 @@ final class StreamConnection {
       partialSince = framer.isInsideMessage ? partialSince ?? lastUse : nil
     }
     account()
+    return count
   }
 
   /// RFC 5626 §4.4.1: one CRLF for two (D65). One that the queue has no room for is not missed.

@@ -11,7 +11,17 @@ public import Timekeeping
 /// from outside. Every method but `init` must be called on the thread that first called one; that is
 /// asserted. In a turn of the loop sockets are read before timers advance. When the core has more due
 /// work than one call does, the next call waits for the sockets of the next turn.
+///
+/// One turn may find thousands of connections with something to read (G10). Datagrams and the core's timer do
+/// not wait for its end: after every ``streamWorkAtOnce`` messages or events of connections they come in between.
+/// Connections take their turns anyway: each has one read of a few KiB in a turn of the loop.
 public final class Worker {
+  /// Messages and events of connections that are served until datagrams and the timer come in between.
+  ///
+  /// At some ten microseconds each this is well below the two milliseconds that anything may hold up the loop; the
+  /// two system calls that look for datagrams cost a hundredth of it.
+  static let streamWorkAtOnce = 64
+
   /// The loop everything here waits in.
   public let loop: EventLoop
   /// What the core counts; readable from any thread.
@@ -31,6 +41,10 @@ public final class Worker {
   /// When the timer fires; the core may have become due earlier since.
   private var armedFor = MonotonicInstant.distantFuture
   private var drained: (() -> Void)?
+  /// Messages and events of connections since datagrams and the timer last came in between.
+  private var streamWork = 0
+  /// Messages of a connection that have arrived may not have been read yet.
+  private var isReadingStream = false
 
   /// Takes over sockets that are bound; `configuration.listeners` describes them in the same order.
   ///
@@ -50,7 +64,10 @@ public final class Worker {
       loop: loop, limits: limits, counting: counters,
       firstGeneration: .random(in: 1...UInt32.max))
     connections.whenReadable = { [unowned self] connection in receive(from: connection) }
-    connections.whenChanged = { [unowned self] in settle() }
+    connections.whenChanged = { [unowned self] in
+      settle()
+      account(forStreamWork: 1)
+    }
     timer = try loop.timer { [unowned self] in advance() }
     for (index, transport) in transports.enumerated() {
       switch transport {
@@ -98,10 +115,32 @@ public final class Worker {
     settle()
   }
 
-  /// Reads what has arrived over a connection; libevent bounds it for each turn.
+  /// Reads what has arrived over a connection: 4 KiB of TCP, or one record of TLS, in each turn.
   private func receive(from connection: StreamConnection) {
     thread.check()
-    engine.receive(from: connection, at: MonotonicClock.now)
+    repeat {
+      let most = Worker.streamWorkAtOnce - streamWork
+      let count = engine.receive(from: connection, atMost: most, at: MonotonicClock.now)
+      isReadingStream = count == most
+      settle()
+      account(forStreamWork: count)
+    } while isReadingStream
+  }
+
+  /// Takes in work done for connections; when it is enough, datagrams and the timer come in between.
+  private func account(forStreamWork work: Int) {
+    streamWork += work
+    if streamWork >= Worker.streamWorkAtOnce { serveOthers(at: MonotonicClock.now) }
+  }
+
+  /// Reads one batch from every socket of datagrams, and fires the core's timers if they are due.
+  func serveOthers(at now: MonotonicInstant) {
+    streamWork = 0
+    for (index, transport) in transports.enumerated() {
+      if case .udp(let datagrams) = transport { receive(from: datagrams, listener: UInt16(clamping: index)) }
+    }
+    guard let deadline = engine.proxy.nextDeadline, deadline <= now else { return }
+    engine.advance(to: now)
     settle()
   }
 
@@ -129,7 +168,7 @@ public final class Worker {
       armedFor = deadline
       timer?.arm(after: deadline.duration(since: MonotonicClock.now))
     }
-    if let drained, engine.proxy.openTransactionCount == 0, connections.queuedBytes == 0 {
+    if let drained, engine.proxy.openTransactionCount == 0, connections.queuedBytes == 0, !isReadingStream {
       self.drained = nil
       connections.part()
       drained()
@@ -146,130 +185,6 @@ extension Worker {
         engine.answered(question, with: answer, at: MonotonicClock.now)
         settle()
       }
-    }
-  }
-}
-
-/// The core and its outbox, in one value so that a batch enters them once.
-private struct Engine: ~Copyable {
-  var proxy: Proxy
-  var outbox = Outbox()
-  /// Requests that the system refused to send in this flush.
-  var refused: [RefusedSend] = []
-  /// What the core wants to know since the last time it was taken.
-  private var questions: [DNSQuestion] = []
-
-  init(proxy: consuming Proxy) { self.proxy = proxy }
-
-  mutating func receive(
-    _ batch: DatagramBatch, from transport: UDPTransport, listener: UInt16, at now: MonotonicInstant
-  ) {
-    for index in 0..<batch.count {
-      if batch.isTruncated(index) {
-        proxy.counters.add(to: .receiveTruncated)
-        continue
-      }
-      let (remote, local) = batch.addresses(of: index)
-      let flow = transport.flow(listener: listener, remote: remote, local: local)
-      batch.withDatagram(index) { datagram in
-        proxy.receive(datagram, over: flow, at: now, into: &outbox)
-      }
-    }
-  }
-
-  mutating func receive(from connection: StreamConnection, at now: MonotonicInstant) {
-    connection.readMessages { message in
-      proxy.receive(message, over: connection.flow, at: now, into: &outbox)
-    }
-  }
-
-  mutating func notice(_ notices: [ConnectionNotice], at now: MonotonicInstant) {
-    for notice in notices {
-      switch notice {
-      case .opened(let flow, let byPeer): proxy.connectionOpened(flow, byPeer: byPeer)
-      case .closed(let connection): proxy.connectionClosed(connection)
-      case .failed(let ticket): proxy.sendFailed(ticket, at: now, into: &outbox)
-      }
-    }
-  }
-
-  mutating func advance(to now: MonotonicInstant) {
-    proxy.advance(to: now, into: &outbox)
-  }
-
-  mutating func begin(at now: MonotonicInstant) { proxy.begin(at: now, into: &outbox) }
-
-  mutating func answered(_ question: DNSQuestion, with answer: DNSAnswer, at now: MonotonicInstant) {
-    proxy.answered(question, with: answer, at: now, into: &outbox)
-  }
-
-  /// What the DNS is to be asked since the last time.
-  mutating func takeQuestions() -> [DNSQuestion] {
-    guard !questions.isEmpty else { return [] }
-    defer { questions = [] }
-    return questions
-  }
-
-  /// Sends the outbox and clears it.
-  mutating func flush(
-    over transports: [ListeningTransport], counting counters: Counters, at now: MonotonicInstant
-  ) {
-    // A function of its own, so that its references are gone and clearing keeps the memory.
-    send(over: transports, counting: counters)
-    clearOutbox()
-    // What the core sends because of a refusal goes elsewhere, and a refused response is only counted (B94):
-    // this ends.
-    while !refused.isEmpty || transports.contains(where: \.hasQuotations) {
-      for refusal in refused {
-        proxy.sendFailed(refusal.ticket, isLocal: refusal.isLocal, at: now, into: &outbox)
-      }
-      refused.removeAll(keepingCapacity: true)
-      for case .udp(let datagrams) in transports where datagrams.errors.hasQuotations {
-        for quotation in datagrams.errors.takeQuotations() {
-          proxy.destinationUnreachable(quoting: quotation.span, at: now, into: &outbox)
-        }
-      }
-      send(over: transports, counting: counters)
-      clearOutbox()
-    }
-  }
-
-  private mutating func clearOutbox() {
-    if !outbox.questions.isEmpty { questions.append(contentsOf: outbox.questions) }
-    outbox.removeAll()
-  }
-
-  /// Sends the outbox in its order, in runs of messages that leave by one socket.
-  private mutating func send(over transports: [ListeningTransport], counting counters: Counters) {
-    let sends = outbox.sends
-    var start = 0
-    while start < sends.count {
-      let listener = sends[start].flow.listener
-      var end = start + 1
-      while end < sends.count, sends[end].flow.listener == listener { end += 1 }
-      let run = sends[start..<end]
-      switch Int(listener) < transports.count ? transports[Int(listener)] : nil {
-      case .udp(let datagrams):
-        datagrams.send(run, of: outbox.bytes.bytes, counting: counters, refused: &refused)
-      case .stream(let stream):
-        stream.send(run, of: outbox.bytes.bytes, counting: counters, refused: &refused)
-      case nil: counters.add(UInt64(run.count), to: .sendErrors)
-      }
-      start = end
-    }
-  }
-}
-
-/// Notes the first thread that asks and insists on it from then on.
-private final class ThreadConfinement {
-  private var owner: pthread_t?
-
-  func check() {
-    let current = pthread_self()
-    if let owner {
-      precondition(pthread_equal(owner, current) != 0, "a worker was entered from another thread")
-    } else {
-      owner = current
     }
   }
 }

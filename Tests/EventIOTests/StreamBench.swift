@@ -12,6 +12,8 @@ final class StreamBench {
   let worker: Worker
   /// Where the TCP listener is.
   let address: SocketAddress
+  /// Where it takes datagrams.
+  let datagramAddress: SocketAddress
   var counters: Counters { worker.counters }
   var connections: ConnectionTable { worker.connections }
 
@@ -26,6 +28,7 @@ final class StreamBench {
       try ListeningTransport(.udp, binding: ip), try ListeningTransport(.tcp, binding: ip),
     ]
     address = transports[1].bound
+    datagramAddress = transports[0].bound
     let configuration = ProxyConfiguration(
       listeners: transports.map { Listener(transport: $0.transport, bound: $0.bound) },
       sessionTimers: .standard, allowed: ["127.0.0.0/8", "::1"].compactMap { AddressBlock($0) })
