@@ -17,6 +17,7 @@ class Connection:
     def __init__(self, new, peer, opened):
         self.socket, self.peer, self.opened = new, peer, opened
         self.is_closed = False
+        self.ended_in_order = False  # by the other side: FIN, and over TLS close_notify before it
         self.octets = b""
         self.pongs = 0
 
@@ -33,6 +34,7 @@ class Connection:
         self.socket.settimeout(0.5)
         try:
             data = self.socket.recv(65536)
+            self.ended_in_order = not data
         except (TimeoutError, ssl.SSLWantReadError):
             return
         except OSError:

@@ -1,9 +1,13 @@
-"""Certificates made at run time by the openssl command, and one side of TLS with them."""
+"""Certificates made at run time by the openssl command, one side of TLS with them, and a proxy that has one."""
 
 import ssl
 import subprocess
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+
+# What a certificate for the loopback address names.
+SELF = ("IP:127.0.0.1", "DNS:localhost")
 
 
 @dataclass
@@ -54,9 +58,9 @@ class Authority:
 
 
 class Secure:
-    """What an agent over TLS shows and trusts. `name` is the host in its URIs."""
+    """What an agent over TLS shows and trusts. `name` is the host in its URIs; `version` is the only one it speaks."""
 
-    def __init__(self, authority, identity=None, name="127.0.0.1", wants_client_certificate=False):
+    def __init__(self, authority, identity=None, name="127.0.0.1", wants_client_certificate=False, version=None):
         self.name = name
         self.refused = 0
         self.server_names = []  # what clients asked for by SNI
@@ -72,10 +76,34 @@ class Secure:
         self._client.load_verify_locations(authority.certificate)
         if identity:
             self._client.load_cert_chain(identity.certificate, identity.key)
+        for context in filter(None, (self._server, self._client) if version else ()):
+            speak_only(version, context)
 
     def accept(self, new):
-        return self._server.wrap_socket(new, server_side=True)
+        return self._server.wrap_socket(new, server_side=True, suppress_ragged_eofs=False)
 
     def connect(self, new):
         """The peer must prove to be `localhost` or the address, whichever the connection leads to."""
-        return self._client.wrap_socket(new, server_hostname=new.getpeername()[0])
+        return self._client.wrap_socket(new, server_hostname=new.getpeername()[0], suppress_ragged_eofs=False)
+
+
+def speak_only(version, context):
+    """Restricts a context to a version, also to one that OpenSSL would no longer offer by itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
+
+
+def secure_proxy(stage, authority, *flags, transports=("udp", "tcp", "tls")):
+    """(proxy with a certificate of the authority, that certificate)."""
+    own = authority.issue(*SELF, common_name="callkeeper")
+    proxy = stage.proxy(
+        "--tls-certificate", str(own.certificate), "--tls-key", str(own.key), "--tls-ca", str(authority.certificate),
+        *flags, transports=transports)
+    return proxy, own
+
+
+def secure_agent(stage, name, authority, *names, **options):
+    """An agent over TLS whose certificate names these, or the loopback address."""
+    return stage.stream_agent(name, secure=Secure(authority, authority.issue(*(names or SELF)), **options))

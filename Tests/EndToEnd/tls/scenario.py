@@ -6,25 +6,10 @@ import subprocess
 
 from harness.call import Call
 from harness.suite import eventually, expect, expect_equal, scenario
-from harness.tls import Secure
+from harness.tls import SELF, Secure, secure_agent, secure_proxy
 
 TIMER = ["Supported: timer", "Session-Expires: 1800"]
 AGREED = ["Session-Expires: 1800;refresher=uac", "Require: timer"]
-SELF = ("IP:127.0.0.1", "DNS:localhost")
-
-
-def secure_proxy(stage, authority, *flags, transports=("udp", "tcp", "tls")):
-    """(proxy with a certificate of the authority, that certificate)."""
-    own = authority.issue(*SELF, common_name="callkeeper")
-    proxy = stage.proxy(
-        "--tls-certificate", str(own.certificate), "--tls-key", str(own.key), "--tls-ca", str(authority.certificate),
-        *flags, transports=transports)
-    return proxy, own
-
-
-def secure_agent(stage, name, authority, *names, **options):
-    """An agent over TLS whose certificate names these, or the loopback address."""
-    return stage.stream_agent(name, secure=Secure(authority, authority.issue(*(names or SELF)), **options))
 
 
 def options(agent, uri, number):
@@ -214,30 +199,3 @@ def mutual(stage):
         else:
             callee.answer(callee.request("OPTIONS"), 200, "OK")
             nobody.response(200, "OPTIONS")
-
-
-@scenario("openssl's own client is served, over TLS 1.2 and 1.3, and a plain text is not")
-def s_client(stage):
-    """G40: the versions we offer; what does not speak TLS is closed and harms nobody."""
-    authority = stage.authority()
-    proxy, _ = secure_proxy(stage, authority)
-    host, port = proxy.over("tls").address
-    request = options(stage.stream_agent("x"), f"sip:127.0.0.1:{port}", 1)
-    for version, served in (("-tls1_2", True), ("-tls1_3", True), ("-tls1_1", False)):
-        client = subprocess.Popen(
-            ["openssl", "s_client", "-connect", f"{host}:{port}", "-CAfile", str(authority.certificate), "-quiet",
-             "-verify_return_error", version], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        try:
-            client.stdin.write(request)
-            client.stdin.flush()
-            first = client.stdout.readline()
-        except BrokenPipeError:
-            first = b""
-        finally:
-            client.kill()
-            client.communicate()
-        expect_equal(first.startswith(b"SIP/2.0 "), served, f"answer with {version}")
-    plain = stage.stream_agent("plain")
-    connection = plain.open((host, port))
-    connection.send(request)
-    plain.wait_closed(connection, within=10)
