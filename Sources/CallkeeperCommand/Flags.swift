@@ -85,7 +85,9 @@ enum Flags {
     "Connections over TCP and TLS held at most",
     details: """
       One source gets no more than a quarter of them. When all are taken, the one that was idle longest goes, \
-      if that was 32 seconds or more. Each needs a file descriptor: see ulimit -n.
+      if that was 32 seconds or more. Each needs a file descriptor: the number is cut to \
+      what the hard limit allows (ulimit -Hn, LimitNOFILE= of a service) after about 200 were kept for everything \
+      else, and run and check warn of it.
       """)
   static let workers = FlagDefinition(
     "workers", "N", default: "1", legal: "1 to 64; more than 1 is not there yet", "Threads that carry calls")
