@@ -9,6 +9,8 @@ extension Counter {
     case .nextHopsNotLocated: "Requests whose next hop the DNS did not give an address for."
     case .nameAnswers: "Answers of the DNS, failures included."
     case .nameFailures: "Questions that the DNS did not answer usefully."
+    case .lookupsRefusedBySourceLimit:
+      "Requests whose next hop was not looked up because their source had more than its share of open questions."
     case .requestsReceived: "SIP requests received, retransmissions included."
     case .responsesReceived: "SIP responses received."
     case .keepAlivesReceived: "Keep-alive datagrams received: empty ones and those of line breaks only."

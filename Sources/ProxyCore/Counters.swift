@@ -26,7 +26,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   // The socket edge.
   case receiveErrors, receiveTruncated, sendBlocked, sendErrors
   // Several ways for one request, and names.
-  case failovers, nextHopsNotLocated, nameAnswers, nameFailures
+  case failovers, nextHopsNotLocated, nameAnswers, nameFailures, lookupsRefusedBySourceLimit
   // Connections of TCP and TLS.
   case connectionsAccepted, connectionsEstablished, connectionsFailed
   case connectionsRefusedByLimit, connectionsRefusedBySourceLimit, connectionAcceptErrors

@@ -42,7 +42,8 @@ extension ProxyEngine {
       return choose(among: targets, arrival, pushesNextHop: pushes)
     case .name(let destination):
       let found = locator.locate(
-        destination, grace: cannotWait ? Self.grace : nil, seed: callIDHash(message, bytes),
+        destination, for: pushes ? nil : arrival.flow.remote.ip, grace: cannotWait ? Self.grace : nil,
+        seed: callIDHash(message, bytes),
         at: arrival.now, asking: &questions)
       return targetSet(of: found, for: destination, arrival, pushesNextHop: pushes)
     case .unsupportedTransport:
@@ -93,8 +94,9 @@ extension ProxyEngine {
       return choose(among: targets, arrival, pushesNextHop: pushesNextHop)
     case .pending(let location):
       return .pending(location)
-    case .failed:
+    case .failed(let failure):
       counters.add(to: .nextHopsNotLocated)
+      if failure == .overShare { counters.add(to: .lookupsRefusedBySourceLimit) }
       return .refused(.nextHopNotFound)
     }
   }

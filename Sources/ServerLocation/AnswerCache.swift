@@ -23,11 +23,14 @@ struct AnswerCache {
     var isOpen = true
     var isUsed = false
     var waiters: [LookupReference] = []
+    /// On whose behalf it is being asked.
+    var asker: Asker
   }
 
   private let maximumCount: Int
   private let maximumOctets: Int
   private let maximumOpen: Int
+  private var shares: AskerShares
   /// How long an answer serves those that waited for it, whatever its time to live.
   private let shortestStay: TimeSpan
 
@@ -41,6 +44,7 @@ struct AnswerCache {
 
   init(limits: LocatorLimits) {
     maximumOpen = max(1, limits.openQuestions)
+    shares = AskerShares(limit: maximumOpen)
     // What is being asked cannot be displaced; there must be room for more.
     maximumCount = max(limits.cachedAnswers, maximumOpen + 1)
     maximumOctets = limits.cachedOctets
@@ -69,21 +73,29 @@ struct AnswerCache {
     case open(place: Int)
     /// Too much is being asked.
     case refused
+    /// Nobody who wants to know has a share left.
+    case overShare
   }
 
-  /// Makes a question one that is being asked.
-  mutating func open(_ question: DNSQuestion, at now: MonotonicInstant) -> Opening {
+  /// Makes a question one that is being asked, on behalf of the first of `askers` that may ask more.
+  mutating func open(
+    _ question: DNSQuestion, for askers: some Sequence<Asker>, at now: MonotonicInstant
+  ) -> Opening {
     if let place = places[question] {
       if entries[place]?.isOpen == true { return .open(place: place) }
       guard openCount < maximumOpen else { return .refused }
+      guard let asker = payer(among: askers) else { return .overShare }
       entries[place]?.isOpen = true
+      entries[place]?.asker = asker
+      shares.add(asker)
       openCount += 1
       return .new(place: place)
     }
     guard openCount < maximumOpen else { return .refused }
+    guard let asker = payer(among: askers) else { return .overShare }
     let size = 160 + 2 * question.name.bytes.count
     guard makeRoom(for: size, entries: 1, at: now) else { return .refused }
-    let entry = Entry(question: question, octets: size)
+    let entry = Entry(question: question, octets: size, asker: asker)
     let place: Int
     if let reused = free.popLast() {
       place = reused
@@ -94,8 +106,13 @@ struct AnswerCache {
     }
     places[question] = place
     octets += size
+    shares.add(asker)
     openCount += 1
     return .new(place: place)
+  }
+
+  private func payer(among askers: some Sequence<Asker>) -> Asker? {
+    askers.first { shares.admits($0, total: openCount) }
   }
 
   /// Notes that a lookup waits for the question at `place`.
@@ -119,6 +136,7 @@ struct AnswerCache {
     entries[place]?.isOpen = false
     entries[place]?.waiters = []
     octets += size - entry.octets
+    shares.remove(entry.asker)
     openCount -= 1
     return (place, entry.waiters)
   }

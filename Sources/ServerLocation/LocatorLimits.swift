@@ -1,6 +1,8 @@
 public import Timekeeping
 
 /// What a ``ServerLocator`` may use at most, whatever zones hold and peers ask for (G10).
+///
+/// The last tenth of open questions and of waiting locations is for sources that have no more than a sixteenth.
 public struct LocatorLimits: Sendable {
   /// Answers kept, questions that are being asked included.
   public var cachedAnswers = 4_096
@@ -28,6 +30,8 @@ public struct LocatorLimits: Sendable {
   static let services = 8
   /// Questions that one location has open at one time.
   static let questionsAtOnce = 16
+  /// Of those who wait for a lookup, how many may have it ask on their behalf.
+  static let payers = 16
   /// Locations looked at again, and locations reported, in one call.
   static let stepsAtOnce = 64
   /// Cache entries looked at in one call that forgets expired ones.

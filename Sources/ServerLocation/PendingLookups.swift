@@ -5,6 +5,8 @@ struct Lookup {
   let destination: Destination
   let start: MonotonicInstant
   let generation: UInt64
+  /// Who began it.
+  let asker: Asker
   var waiters: [LocationID] = []
   /// Places in the cache of the questions it waits for.
   var awaited: [Int] = []
@@ -58,9 +60,11 @@ struct PendingLookups {
   }
 
   /// A lookup that begins now; there must be none for the destination.
-  mutating func begin(_ destination: Destination, at now: MonotonicInstant) -> LookupReference {
+  mutating func begin(
+    _ destination: Destination, for asker: Asker, at now: MonotonicInstant
+  ) -> LookupReference {
     generation += 1
-    var lookup = Lookup(destination: destination, start: now, generation: generation)
+    var lookup = Lookup(destination: destination, start: now, generation: generation, asker: asker)
     lookup.previous = newest
     let place: Int
     if let reused = free.popLast() {

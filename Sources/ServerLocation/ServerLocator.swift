@@ -1,7 +1,7 @@
 // RFC 3263 section 4 without a socket: what to ask the DNS, and what its answers mean for a request (D48-D54, D57).
 
 public import PagedStorage
-import SIPSyntax
+public import SIPSyntax
 public import Timekeeping
 
 /// Finds the servers behind host names, from a cache of DNS answers and by questions that the caller passes on.
@@ -13,6 +13,8 @@ public struct ServerLocator: Sendable {
   private let limits: LocatorLimits
   private var cache: AnswerCache
   private var lookups = PendingLookups()
+  private let key: HashKey
+  private var shares: AskerShares
   private var random: SelectionGenerator
   private var serial: UInt64 = 0
   private var nextSweep: MonotonicInstant?
@@ -36,6 +38,8 @@ public struct ServerLocator: Sendable {
     self.supported = supported
     self.limits = limits
     cache = AnswerCache(limits: limits)
+    self.key = key
+    shares = AskerShares(limit: limits.pendingLocations)
     random = SelectionGenerator(key: key)
   }
 
@@ -45,10 +49,12 @@ public struct ServerLocator: Sendable {
   /// server then. `settled` names a location that was reported as settled: what
   /// arrived for it serves this request even if its time to live is over, and the result is never `pending`. It may
   /// be left out in the very instant of the report. With `grace`, an answer serves for that long after it came, for a
-  /// request that cannot wait. Costs one look into the cache for each host and service.
+  /// request that cannot wait. What is not known is asked on behalf of `source`, which has a share when little room is
+  /// left; without one, of the proxy itself. Costs one look into the cache for each host and service.
   public mutating func locate(
-    _ destination: Destination, settled: LocationID? = nil, grace: TimeSpan? = nil, seed: UInt64? = nil,
-    at now: MonotonicInstant, asking questions: inout [DNSQuestion]
+    _ destination: Destination, for source: IPAddress? = nil, settled: LocationID? = nil,
+    grace: TimeSpan? = nil, seed: UInt64? = nil, at now: MonotonicInstant,
+    asking questions: inout [DNSQuestion]
   ) -> LocationResult {
     lastInstant = now
     var order = seed.map { SelectionGenerator(seed: $0) } ?? random
@@ -57,7 +63,7 @@ public struct ServerLocator: Sendable {
     if let start = settledStart { return concluded(destination, at: now, arrivedSince: start, &order) }
     if let reference = lookups.reference(for: destination), let lookup = lookups[reference] {
       if lookup.isSettled { return concluded(destination, at: now, arrivedSince: lookup.start, &order) }
-      return wait(for: reference, at: lookup.start)
+      return wait(for: reference, Asker(source, key: key), at: lookup.start)
     }
     var search = LocationSearch(
       destination, supported: supported, at: now, arrivedSince: grace.map { now + $0 * -1 }, isFinal: false)
@@ -65,14 +71,15 @@ public struct ServerLocator: Sendable {
     case .targets(let targets): return .targets(targets)
     case .failed(let failure): return .failed(failure)
     case .missing(let missing):
-      guard pendingCount < limits.pendingLocations else { return .failed(.busy) }
-      let reference = lookups.begin(destination, at: now)
-      guard ask(missing, for: reference, at: now, asking: &questions) else {
+      let asker = Asker(source, key: key)
+      if let failure = refusal(of: asker) { return .failed(failure) }
+      let reference = lookups.begin(destination, for: asker, at: now)
+      if let failure = ask(missing, for: reference, at: now, asking: &questions) {
         lookups.end(reference)
-        return .failed(.busy)
+        return .failed(failure)
       }
       if nextSweep == nil { nextSweep = now + LocatorLimits.sweepInterval }
-      return wait(for: reference, at: now)
+      return wait(for: reference, asker, at: now)
     }
   }
 
@@ -131,26 +138,40 @@ public struct ServerLocator: Sendable {
     }
   }
 
-  private mutating func wait(for reference: LookupReference, at start: MonotonicInstant) -> LocationResult {
-    guard pendingCount < limits.pendingLocations else { return .failed(.busy) }
+  /// Why an asker may not wait for one more location.
+  private func refusal(of asker: Asker) -> LocationFailure? {
+    guard pendingCount < limits.pendingLocations else { return .busy }
+    return shares.admits(asker, total: pendingCount) ? nil : .overShare
+  }
+
+  private mutating func wait(
+    for reference: LookupReference, _ asker: Asker, at start: MonotonicInstant
+  ) -> LocationResult {
+    if let failure = refusal(of: asker) { return .failed(failure) }
     serial += 1
-    let id = LocationID(serial: serial, start: start)
+    let id = LocationID(serial: serial, start: start, asker: asker)
     lookups[reference]?.waiters.append(id)
+    shares.add(asker)
     pendingCount += 1
     return .pending(id)
   }
 
-  /// Makes a lookup wait for questions and hands out those that nobody asks yet; false when that is too many.
+  /// Makes a lookup wait for questions and hands out those that nobody asks yet; says why it cannot.
+  ///
+  /// Whoever waits for the lookup can pay for a question, so that a flood which asked first fails nobody else.
   private mutating func ask(
     _ missing: [DNSQuestion], for reference: LookupReference, at now: MonotonicInstant,
     asking questions: inout [DNSQuestion]
-  ) -> Bool {
+  ) -> LocationFailure? {
+    guard let lookup = lookups[reference] else { return .busy }
+    let askers = CollectionOfOne(lookup.asker) + lookup.waiters.prefix(LocatorLimits.payers).map(\.asker)
     for question in missing {
       // Each search names servers in another order; what is open is enough for now.
       if let awaited = lookups[reference]?.awaited, awaited.count >= LocatorLimits.questionsAtOnce { break }
       let place: Int
-      switch cache.open(question, at: now) {
-      case .refused: return false
+      switch cache.open(question, for: askers, at: now) {
+      case .refused: return .busy
+      case .overShare: return .overShare
       case .open(let open): place = open
       case .new(let new):
         questions.append(question)
@@ -161,7 +182,7 @@ public struct ServerLocator: Sendable {
         cache.addWaiter(reference, at: place)
       }
     }
-    return true
+    return nil
   }
 
   /// Looks at lookups that got an answer or whose time is over, and reports those that are settled.
@@ -179,7 +200,7 @@ public struct ServerLocator: Sendable {
         let outcome = search.run(over: &cache, using: &random)
         budget -= 1 + search.reads
         if case .missing(let missing) = outcome,
-          ask(missing, for: reference, at: now, asking: &questions)
+          ask(missing, for: reference, at: now, asking: &questions) == nil
         {
           lookups.dropFirstReady()
           continue
@@ -191,6 +212,7 @@ public struct ServerLocator: Sendable {
       justSettled[lookup.destination] = lookup.start
       let told = min(lookup.waiters.count, max(1, budget / 16))
       settled.append(contentsOf: lookup.waiters.prefix(told))
+      for waiter in lookup.waiters.prefix(told) { shares.remove(waiter.asker) }
       pendingCount -= told
       budget -= 16 * told
       if told == lookup.waiters.count {

@@ -47,6 +47,8 @@ public struct LocationID: Hashable, Sendable, BitwiseCopyable {
   let serial: UInt64
   /// When the questions it waits for began to be asked.
   let start: MonotonicInstant
+  /// Who waits.
+  let asker: Asker
 }
 
 /// Why no server is known.
@@ -59,6 +61,8 @@ public enum LocationFailure: Hashable, Sendable {
   case unsupportedTransport
   /// Too much is being asked already; nothing is known about the name.
   case busy
+  /// The source of the request has more open than its share, and little room is left for the others.
+  case overShare
 }
 
 /// What is known about a destination.

@@ -2,6 +2,7 @@ import CallState
 import ProxyCore
 import ProxySimulation
 import SIPSyntax
+import ServerLocation
 import Testing
 import Timekeeping
 
@@ -40,6 +41,31 @@ struct LimitTests {
       }
       for call in calls { #expect(stage.bob(.answer(200, to: call)).map(\.status) == [200]) }
       #expect(stage.counts.active == 1)
+    }
+  }
+
+  /// G10: a request that needs no DNS, or comes from elsewhere, does not notice; `--next-hop` has no share.
+  @Test("A source that asks for ever more names is refused alone")
+  func lookupShares() throws {
+    try withStage({
+      $0.nextHop = NextHop(uri: Array("sip:trunk.example.net:5060;lr".utf8), addresses: [])
+    }) { stage in
+      func named(_ number: Int) -> Draft {
+        var draft = Draft.request("OPTIONS", branch: "z9hG4bKn\(number)", callID: "n\(number)")
+        draft.rows.insert("Route: <sip:h\(number).example.net:5060;lr>", at: 1)
+        return draft
+      }
+      let flooded = (0..<1_200).flatMap { stage.alice(named($0)) }
+      #expect(stage.count(.lookupsRefusedBySourceLimit) > 0)
+      #expect(flooded.allSatisfy { $0.status == 500 })
+      #expect(UInt64(flooded.count) == stage.count(.lookupsRefusedBySourceLimit))
+      let open = stage.driver.questions.count
+      #expect(stage.alice(.request("OPTIONS", branch: "z9hG4bKtrunk", callID: "trunk")).isEmpty)
+      #expect(stage.send(named(5_000), from: Place.carol).isEmpty)
+      #expect(stage.driver.questions.count > open + 1)
+      // Over five seconds the silent names are given up.
+      stage.wait(.seconds(6))
+      for question in stage.driver.questions { stage.driver.answer(question, with: .none(timeToLive: 5)) }
     }
   }
 
