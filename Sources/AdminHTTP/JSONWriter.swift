@@ -66,6 +66,13 @@ public struct JSONWriter {
     needsComma = true
   }
 
+  /// Writes a whole number as an element of an array.
+  public mutating func element(_ value: some BinaryInteger) {
+    separate()
+    decimal(value)
+    needsComma = true
+  }
+
   /// Ends the document with a line break, for people at a terminal.
   public mutating func endLine() { bytes.append(0x0A) }
 

@@ -1,13 +1,13 @@
 internal import CSystemShims
 import Glibc
-import SIPSyntax
+public import SIPSyntax
 
 /// The memory that one system call fills with datagrams; one for each worker, reused for every batch.
 ///
 /// 64 slots of 64 KiB are 4 MiB of address space; memory is used only for the pages that datagrams
 /// have touched, which is 256 KiB as long as they fit in a page each.
 @safe
-final class DatagramBatch {
+public final class DatagramBatch {
   /// No UDP payload is longer.
   static let longestDatagram = 65_535
   /// Zeroed bytes behind each slot, so that reading a word at the end of a datagram stays in the slot.
@@ -19,9 +19,10 @@ final class DatagramBatch {
   private let buffer: UnsafeMutableBufferPointer<UInt8>
   private var receipts = [ck_receipt](repeating: ck_receipt(), count: DatagramBatch.capacity)
   /// Datagrams in the batch.
-  private(set) var count = 0
+  public private(set) var count = 0
 
-  init() {
+  /// An empty batch.
+  public init() {
     // calloc: zeroed, and pages that nobody touches stay unmapped.
     let count = DatagramBatch.slot * DatagramBatch.capacity
     let memory = unsafe calloc(count, 1)?.bindMemory(to: UInt8.self, capacity: count)
@@ -31,7 +32,7 @@ final class DatagramBatch {
   deinit { unsafe free(buffer.baseAddress) }
 
   /// Fills the batch from a socket; the result is 0 or the errno.
-  func receive(from socket: Int32) -> Int32 {
+  public func receive(from socket: Int32) -> Int32 {
     count = 0
     guard let start = unsafe buffer.baseAddress else { return ENOMEM }
     let received = unsafe ck_receive_batch(
@@ -42,17 +43,17 @@ final class DatagramBatch {
   }
 
   /// Where a datagram came from and which of our addresses it was sent to (nil when the socket does not say).
-  func addresses(of index: Int) -> (remote: SocketAddress, local: IPAddress?) {
+  public func addresses(of index: Int) -> (remote: SocketAddress, local: IPAddress?) {
     let receipt = receipts[index]
     return (receipt.remote.socketAddress, receipt.local.family == 0 ? nil : receipt.local.ip)
   }
 
   /// Whether a datagram was longer than its slot.
-  func isTruncated(_ index: Int) -> Bool { receipts[index].truncated != 0 }
+  public func isTruncated(_ index: Int) -> Bool { receipts[index].truncated != 0 }
 
   /// Lends the bytes of a datagram.
   @inline(__always)
-  func withDatagram(_ index: Int, _ body: (Span<UInt8>) -> Void) {
+  public func withDatagram(_ index: Int, _ body: (Span<UInt8>) -> Void) {
     precondition(index >= 0 && index < count)
     let length = min(Int(receipts[index].length), DatagramBatch.longestDatagram)
     let start = index * DatagramBatch.slot

@@ -116,6 +116,13 @@ int ck_local_addresses(struct ck_endpoint *addresses, unsigned capacity);
 /// never lowers it. Returns how many it may have now.
 int ck_allow_descriptors(int wanted);
 
+/// Opens a descriptor that becomes readable every `nanoseconds` from now on; eight bytes read from it say how often
+/// since the last reading. The caller closes it.
+int ck_ticker_open(uint64_t nanoseconds);
+
+/// Datagrams that a socket's receive buffer had no room for.
+int ck_receive_drops(int socket);
+
 /// Fills `bytes` with random bytes from the kernel.
 int ck_random(void *bytes, size_t count);
 
