@@ -32,6 +32,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // Pure: no clock, no randomness, no sockets, no Foundation.
@@ -91,6 +92,16 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    // The load generator of Scripts/bench.
+    .executableTarget(
+      name: "load",
+      dependencies: [
+        "AdminHTTP", "CSystemShims", "EventIO", "SIPSyntax", "Timekeeping",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ],
+      swiftSettings: hotPath),
+
     tests("Timekeeping", ["Timekeeping"]),
     tests("PagedStorage", ["PagedStorage", "Timekeeping"]),
     tests("SIPSyntax", ["SIPSyntax"], resources: [.copy("Fixtures")]),
@@ -121,6 +132,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests("ProxySimulation", ["ProxySimulation", "ProxyCore"]),
+    tests("load", ["load", "SIPSyntax", "Timekeeping"]),
   ]
 )
 
