@@ -42,11 +42,12 @@ need_swift() {
   return 1
 }
 
-# build_release: builds the program; what the build tool forgets in the temporary folder is removed. Chatter to stderr.
+# build_release FOLDER [PROGRAM]: builds a program, callkeeper unless told; what the build tool forgets in the temporary
+# folder is removed. Chatter to stderr.
 build_release() {
   local scratch status
   scratch=$(mktemp -d) || return 1
-  TMPDIR=$scratch swift build --package-path "$1" --configuration release --product callkeeper >&2
+  TMPDIR=$scratch swift build --package-path "$1" --configuration release --product "${2:-callkeeper}" >&2
   status=$?
   rm -rf "$scratch"
   return $status

@@ -1,0 +1,1 @@
+"""What Scripts/bench is made of: processes and what the kernel says of them, peers, scenarios, the report."""
