@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A flat, hashed timing wheel whose entries live in the caller's storage.
 ///
 /// One slot is one tick. Slot k comes up at `start + k * tick` and holds deadlines of the tick that
@@ -10,8 +12,8 @@
 public struct TimingWheel: ~Copyable {
   /// First entry of each slot; one more list at the end holds the slot being worked off.
   @usableFromInline var heads: [UInt32]
-  /// One bit a slot: set while the slot holds an entry.
-  @usableFromInline var occupancy: [UInt64]
+  /// Which slots hold an entry.
+  @usableFromInline var occupancy: SlotSet
   @usableFromInline let mask: UInt64
   @usableFromInline let tick: UInt64
   @usableFromInline let start: UInt64
@@ -22,6 +24,8 @@ public struct TimingWheel: ~Copyable {
   /// The latest tick that a caller has told us was reached.
   @usableFromInline var latestTick: UInt64 = 0
   @usableFromInline var linked = 0
+  /// Swift passes a struct that holds an atomic by address, and would copy this one, which is large, at every borrow.
+  private let inPlace = Atomic<Bool>(false)
 
   @usableFromInline static var end: UInt32 { @inlinable get { .max } }
   @usableFromInline static var headMark: UInt32 { @inlinable get { 0x8000_0000 } }
@@ -33,7 +37,7 @@ public struct TimingWheel: ~Copyable {
     precondition(slotCount >= 64 && slotCount <= 1 << 24 && slotCount & (slotCount - 1) == 0)
     precondition(tick.nanoseconds > 0)
     heads = Array(repeating: Self.end, count: slotCount + 1)
-    occupancy = Array(repeating: 0, count: slotCount / 64)
+    occupancy = SlotSet(slotCount: slotCount)
     mask = UInt64(slotCount - 1)
     self.tick = UInt64(tick.nanoseconds)
     self.start = start.nanoseconds
@@ -112,7 +116,7 @@ public struct TimingWheel: ~Copyable {
   /// The earliest instant at which `popDue` could return something; nil when nothing is linked.
   ///
   /// Never later than the end of the tick of the earliest deadline; may be earlier when deadlines
-  /// have moved. O(slots / 64).
+  /// have moved. A few loads, whatever the number of slots.
   public var nextWakeUp: MonotonicInstant? {
     if heads[heads.count - 1] != Self.end { return instant(ofTick: drainingTick) }
     guard let next = nextOccupiedTick() else { return nil }
@@ -136,7 +140,7 @@ extension TimingWheel {
     heads[slot] = index
     entries.setWheelLinks(WheelLinks(next: first, previous: Self.headMark | UInt32(slot)), of: index)
     if first == Self.end {
-      occupancy[slot >> 6] |= 1 << UInt64(slot & 63)
+      occupancy.insert(slot)
     } else {
       var links = entries.wheelLinks(of: first)
       links.previous = index
@@ -163,7 +167,7 @@ extension TimingWheel {
       let slot = Int(links.previous & ~Self.headMark)
       heads[slot] = links.next
       if links.next == Self.end && slot < heads.count - 1 {
-        occupancy[slot >> 6] &= ~(1 << UInt64(slot & 63))
+        occupancy.remove(slot)
       }
     }
     return true
@@ -184,7 +188,7 @@ extension TimingWheel {
     let draining = heads.count - 1
     let first = heads[slot]
     heads[slot] = Self.end
-    occupancy[slot >> 6] &= ~(1 << UInt64(slot & 63))
+    occupancy.remove(slot)
     heads[draining] = first
     var links = entries.wheelLinks(of: first)
     links.previous = Self.headMark | UInt32(draining)
@@ -198,18 +202,8 @@ extension TimingWheel {
   @usableFromInline
   func nextOccupiedTick() -> UInt64? {
     let from = Int(nextTick & mask)
-    let words = occupancy.count
-    var word = from >> 6
-    var bits = occupancy[word] & (~0 << UInt64(from & 63))
-    for _ in 0...words {
-      if bits != 0 {
-        let slot = word << 6 + bits.trailingZeroBitCount
-        return nextTick &+ (UInt64(slot) &- UInt64(from)) & mask
-      }
-      word = word + 1 == words ? 0 : word + 1
-      bits = occupancy[word]
-    }
-    return nil
+    guard let slot = occupancy.first(from: from) ?? occupancy.first(from: 0) else { return nil }
+    return nextTick &+ (UInt64(slot) &- UInt64(from)) & mask
   }
 
   private func instant(ofTick number: UInt64) -> MonotonicInstant {
