@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -95,29 +96,42 @@ static struct ck_endpoint destination(struct msghdr *message) {
   return local;
 }
 
-int ck_receive_batch(int socket, uint8_t *buffer, size_t slot, struct ck_receipt *receipts, unsigned count) {
+struct ck_reception {
   struct mmsghdr messages[CK_BATCH];
   struct iovec vectors[CK_BATCH];
   struct sockaddr_storage remotes[CK_BATCH];
   union control controls[CK_BATCH];
-  if (count > CK_BATCH) count = CK_BATCH;
-  for (unsigned i = 0; i < count; i++) {
-    vectors[i] = (struct iovec){.iov_base = buffer + i * slot, .iov_len = slot};
-    messages[i].msg_hdr = (struct msghdr){.msg_name = &remotes[i],
-                                          .msg_namelen = sizeof remotes[i],
-                                          .msg_iov = &vectors[i],
-                                          .msg_iovlen = 1,
-                                          .msg_control = &controls[i],
-                                          .msg_controllen = sizeof controls[i]};
+};
+
+struct ck_reception *ck_reception_new(uint8_t *buffer, size_t slot) {
+  struct ck_reception *r = calloc(1, sizeof *r);
+  if (!r) return NULL;
+  for (unsigned i = 0; i < CK_BATCH; i++) {
+    r->vectors[i] = (struct iovec){.iov_base = buffer + i * slot, .iov_len = slot};
+    r->messages[i].msg_hdr = (struct msghdr){.msg_name = &r->remotes[i],
+                                             .msg_namelen = sizeof r->remotes[i],
+                                             .msg_iov = &r->vectors[i],
+                                             .msg_iovlen = 1,
+                                             .msg_control = &r->controls[i],
+                                             .msg_controllen = sizeof r->controls[i]};
   }
-  int received = recvmmsg(socket, messages, count, MSG_DONTWAIT, NULL);
+  return r;
+}
+
+void ck_reception_free(struct ck_reception *reception) { free(reception); }
+
+int ck_receive_batch(int socket, struct ck_reception *r, struct ck_receipt *receipts) {
+  int received = recvmmsg(socket, r->messages, CK_BATCH, MSG_DONTWAIT, NULL);
   if (received < 0) return -errno;
   for (int i = 0; i < received; i++) {
-    struct msghdr *header = &messages[i].msg_hdr;
-    receipts[i].remote = from_sockaddr((const struct sockaddr *)&remotes[i]);
+    struct msghdr *header = &r->messages[i].msg_hdr;
+    receipts[i].remote = from_sockaddr((const struct sockaddr *)&r->remotes[i]);
     receipts[i].local = destination(header);
-    receipts[i].length = messages[i].msg_len;
+    receipts[i].length = r->messages[i].msg_len;
     receipts[i].truncated = (header->msg_flags & MSG_TRUNC) != 0;
+    // What the call overwrote; the headers behind were not touched.
+    header->msg_namelen = sizeof r->remotes[i];
+    header->msg_controllen = sizeof r->controls[i];
   }
   return received;
 }

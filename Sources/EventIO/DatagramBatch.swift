@@ -17,6 +17,8 @@ public final class DatagramBatch {
 
   /// Owned: allocated in `init`, freed in `deinit`.
   private let buffer: UnsafeMutableBufferPointer<UInt8>
+  /// Owned likewise: the headers of the system call, which only a datagram that came changes.
+  private let reception: OpaquePointer?
   private var receipts = [ck_receipt](repeating: ck_receipt(), count: DatagramBatch.capacity)
   /// Datagrams in the batch.
   public private(set) var count = 0
@@ -27,16 +29,19 @@ public final class DatagramBatch {
     let count = DatagramBatch.slot * DatagramBatch.capacity
     let memory = unsafe calloc(count, 1)?.bindMemory(to: UInt8.self, capacity: count)
     unsafe buffer = UnsafeMutableBufferPointer(start: memory, count: memory == nil ? 0 : count)
+    unsafe reception = memory.flatMap { unsafe ck_reception_new($0, DatagramBatch.slot) }
   }
 
-  deinit { unsafe free(buffer.baseAddress) }
+  deinit {
+    unsafe ck_reception_free(reception)
+    unsafe free(buffer.baseAddress)
+  }
 
   /// Fills the batch from a socket; the result is 0 or the errno.
   public func receive(from socket: Int32) -> Int32 {
     count = 0
-    guard let start = unsafe buffer.baseAddress else { return ENOMEM }
-    let received = unsafe ck_receive_batch(
-      socket, start, DatagramBatch.slot, &receipts, UInt32(CK_BATCH))
+    guard let reception = unsafe reception else { return ENOMEM }
+    let received = unsafe ck_receive_batch(socket, reception, &receipts)
     if received < 0 { return -received }
     count = min(Int(received), DatagramBatch.capacity)
     return 0

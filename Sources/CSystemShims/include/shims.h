@@ -54,9 +54,15 @@ struct ck_socket_error {
 /// Datagrams that one system call moves at most.
 #define CK_BATCH 64
 
-/// Receives up to `count` (at most CK_BATCH) datagrams without waiting; datagram i begins at
-/// `buffer + i * slot` and has at most `slot` bytes. Returns how many.
-int ck_receive_batch(int socket, uint8_t *buffer, size_t slot, struct ck_receipt *receipts, unsigned count);
+struct ck_reception;
+
+/// What the system call that receives is told, prepared once: datagram i begins at `buffer + i * slot` and has at most
+/// `slot` bytes. Null without memory.
+struct ck_reception *ck_reception_new(uint8_t *buffer, size_t slot);
+void ck_reception_free(struct ck_reception *reception);
+
+/// Receives up to CK_BATCH datagrams without waiting, and as many receipts. Returns how many.
+int ck_receive_batch(int socket, struct ck_reception *reception, struct ck_receipt *receipts);
 
 /// Sends up to `count` (at most CK_BATCH) datagrams in order without waiting. Returns how many left
 /// before the first refusal, or that refusal's errno when none did.
