@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Names bytes stored in a `ByteArena`, and says how many they are.
 public struct Blob: BitwiseCopyable, Hashable, Sendable {
   /// Where: chunk in the high 20 bits, cell in the low 12.
@@ -41,6 +43,8 @@ public struct ByteArena: ~Copyable {
   }
 
   private let pages: PageSource
+  /// Swift passes a struct that holds an atomic by address, and would copy this one, which is large, at every borrow.
+  private let inPlace = Atomic<Bool>(false)
   private var chunks: [Chunk] = []
   private var firstFreeNumber = -1
   private var roomy = [Int](repeating: -1, count: SizeClass.count)

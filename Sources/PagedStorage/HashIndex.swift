@@ -1,3 +1,5 @@
+import Synchronization
+
 /// From a keyed hash to the index of a record, at a cost that does not depend on the growth moment.
 ///
 /// Open addressing over eight-byte slots: the low 32 bits of the hash, and the record's index. The
@@ -7,6 +9,8 @@
 /// then gives its memory back slice by slice. Removal shifts the run back and leaves no tombstones.
 public struct HashIndex: ~Copyable {
   private let pages: PageSource
+  /// Swift passes a struct that holds an atomic by address, and would copy this one, which is large, at every borrow.
+  private let inPlace = Atomic<Bool>(false)
   /// Where all insertions go.
   @usableFromInline var current = SlotTable()
   /// The smaller table that is being emptied; no slots when there is none.

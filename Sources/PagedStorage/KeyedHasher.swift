@@ -69,56 +69,58 @@ public struct KeyedHasher {
   }
 
   /// Appends the eight bytes of a word, lowest first.
-  public mutating func append(_ word: UInt64) {
-    let used = length & 7
-    length &+= 8
-    if used == 0 {
-      compress(word)
-    } else {
-      compress(tail | word << (8 * used))
-      tail = word >> (64 - 8 * used)
-    }
-  }
-
-  /// Appends the lowest `count` bytes of a word, fewer than eight; the others are zero.
-  private mutating func append(_ word: UInt64, count: UInt64) {
-    let used = length & 7
-    length &+= count
-    tail |= word << (8 * used)
-    guard used + count >= 8 else { return }
-    compress(tail)
-    tail = used == 0 ? 0 : word >> (64 - 8 * used)
-  }
+  public mutating func append(_ word: UInt64) { absorb(word) }
 
   /// Appends raw bytes.
   public mutating func append(_ bytes: Span<UInt8>) { append(bytes, from: 0, to: bytes.count) }
 
   /// Appends `bytes[from..<to]`; the bounds are ours, not the network's, and are checked.
   public mutating func append(_ bytes: Span<UInt8>, from: Int, to: Int) {
-    precondition(from >= 0 && from <= to && to <= bytes.count)
-    var position = from
-    while to - position >= 8 {
-      append(bytes.littleEndianWord(at: position))
-      position += 8
-    }
-    var rest: UInt64 = 0
-    let restCount = UInt64(to - position)
-    for offset in 0..<restCount { rest |= UInt64(bytes[position + Int(offset)]) << (8 * offset) }
-    append(rest, count: restCount)
+    absorb(bytes, from, to) { $0 }
   }
 
   /// Appends `bytes[from..<to]` with ASCII capitals as small letters, for names that ignore case.
   public mutating func appendLowercased(_ bytes: Span<UInt8>, from: Int, to: Int) {
+    absorb(bytes, from, to, Self.lowercased)
+  }
+
+  /// One loop in one function, so that the state stays in registers.
+  @inline(__always)
+  private mutating func absorb(
+    _ bytes: Span<UInt8>, _ from: Int, _ to: Int, _ transform: (UInt64) -> UInt64
+  ) {
     precondition(from >= 0 && from <= to && to <= bytes.count)
     var position = from
-    while to - position >= 8 {
-      append(Self.lowercased(bytes.littleEndianWord(at: position)))
-      position += 8
+    while to &- position >= 8 {
+      absorb(transform(bytes.littleEndianWord(at: position)))
+      position &+= 8
     }
-    var rest: UInt64 = 0
-    let restCount = UInt64(to - position)
-    for offset in 0..<restCount { rest |= UInt64(bytes[position + Int(offset)]) << (8 * offset) }
-    append(Self.lowercased(rest), count: restCount)
+    if position < to {
+      absorb(transform(bytes.lowBytes(at: position, count: to &- position)), count: to &- position)
+    }
+  }
+
+  @inline(__always)
+  private mutating func absorb(_ word: UInt64) {
+    let used = 8 &* (length & 7)
+    length &+= 8
+    if used == 0 {
+      compress(word)
+    } else {
+      compress(tail | word &<< used)
+      tail = word &>> (64 &- used)
+    }
+  }
+
+  /// Takes the lowest `count` bytes of a word, one to seven; the others are zero.
+  @inline(__always)
+  private mutating func absorb(_ word: UInt64, count: Int) {
+    let used = length & 7
+    length &+= UInt64(count)
+    tail |= word &<< (8 &* used)
+    guard used &+ UInt64(count) >= 8 else { return }
+    compress(tail)
+    tail = used == 0 ? 0 : word &>> (64 &- 8 &* used)
   }
 
   /// The 128-bit hash of everything appended; the hasher is used up.

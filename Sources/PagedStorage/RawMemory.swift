@@ -84,6 +84,22 @@ extension Span<UInt8> {
     return UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
   }
 
+  /// One to seven bytes in the low places of a little-endian word; the position is checked.
+  @inlinable
+  func lowBytes(at position: Int, count wanted: Int) -> UInt64 {
+    precondition(wanted > 0 && wanted < 8 && position >= 0 && position <= count - wanted)
+    let unwanted = UInt64(8 &* (8 &- wanted))
+    if position <= count - 8 { return (littleEndianWord(at: position) &<< unwanted) &>> unwanted }
+    if count >= 8 {
+      // Fewer than eight are left: the last eight hold them at their end.
+      let word = littleEndianWord(at: count - 8) &>> UInt64(8 &* (position &- (count - 8)))
+      return (word &<< unwanted) &>> unwanted
+    }
+    var word: UInt64 = 0
+    for offset in 0..<wanted { word |= UInt64(self[position + offset]) &<< UInt64(8 &* offset) }
+    return word
+  }
+
   /// Whether `count` bytes from `start` on are those of `other` from `otherStart` on; false, never a
   /// trap, when either does not have that many.
   public func hasSameBytes(from start: Int, count: Int, as other: Span<UInt8>, from otherStart: Int) -> Bool {

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Names one record of a slab for as long as that record lives.
 ///
 /// The generation tells a record from a later one in the same place, so that a stale or forged
@@ -48,6 +50,8 @@ public struct Slab<Record: SlabRecord>: ~Copyable {
   }
 
   private let pages: PageSource
+  /// Swift passes a struct that holds an atomic by address, and would copy this one, which is large, at every borrow.
+  private let inPlace = Atomic<Bool>(false)
   @usableFromInline let shift: Int
   @usableFromInline var chunks: [Chunk] = []
   private var roomy = ChunkSet()

@@ -169,8 +169,8 @@ extension ProxyEngine {
   }
 
   /// Adds what makes the version of the start line upper case, if it is not (E1).
-  func addVersion(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>, to edits: inout MessageEdits) {
-    guard !bytes.equals(message.version, "SIP/2.0") else { return }
+  func addVersion(_ message: borrowing SIPMessage, to edits: inout MessageEdits) {
+    guard !message.hasCanonicalVersion else { return }
     edits.begin(replacing: message.version)
     edits.text.append("SIP/2.0")
     edits.end()
@@ -195,7 +195,7 @@ extension ProxyEngine {
     addPath(message, bytes, arrival, target, defaultPosition: below, to: &edits)
     addRouteEdits(message, bytes, plan, target, position: below, to: &edits)
     addMaxForwards(message, position: below, to: &edits)
-    addVersion(message, bytes, to: &edits)
+    addVersion(message, to: &edits)
     addMaxBreadth(message, bytes, position: below, to: &edits)
     addContentLength(message, over: target.flow, to: &edits)
   }

@@ -115,7 +115,7 @@ extension ProxyEngine {
     guard let ours = vias.next(message, bytes) else { return nil }
     bench.edits.removeAll()
     bench.edits.delete(ours.removal)
-    addVersion(message, bytes, to: &bench.edits)
+    addVersion(message, to: &bench.edits)
     let replies = servers.slab[server].replies
     addContentLength(message, over: replies, to: &bench.edits)
     if let decision { addSessionTimerEdits(decision, message, bytes, to: &bench.edits) }

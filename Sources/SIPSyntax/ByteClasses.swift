@@ -13,6 +13,10 @@ extension UInt8 {
   @inline(__always)
   var isLetter: Bool { (self | 0x20) &- 97 < 26 }
 
+  /// A character of a host name, or of an IPv4 address.
+  @inline(__always)
+  var isHostCharacter: Bool { isLetter || isDigit || self == 0x2E || self == 0x2D || self == 0x5F }
+
   /// SP or HTAB.
   @inline(__always)
   var isBlank: Bool { self == 32 || self == 9 }

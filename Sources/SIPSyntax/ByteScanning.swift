@@ -34,29 +34,33 @@ extension Span where Element == UInt8 {
     }
   }
 
-  /// Whether the bytes of `range` are `text`, which has 1 to 8 bytes, letters compared without case.
-  ///
-  /// Inlined so that the literal becomes one constant word.
+  /// Whether the bytes of `range` are `word`, letters compared without case.
   @inline(__always)
-  func isWord(_ range: ByteRange, _ text: StaticString) -> Bool {
-    let count = text.utf8CodeUnitCount
-    guard Int(range.end) &- Int(range.start) == count, range.upperBound <= self.count else { return false }
-    var literal: UInt64 = 0
-    for offset in 0..<count {
-      literal |= UInt64(unsafe text.utf8Start[offset].lowercased) << UInt64(offset &* 8)
+  func isWord(_ range: ByteRange, _ word: KnownWord) -> Bool {
+    guard Int(range.end) &- Int(range.start) == word.count, range.upperBound <= self.count else {
+      return false
     }
-    return lowercasedWord(at: range.lowerBound, count) == literal
+    return lowercasedWord(at: range.lowerBound, word.count) == word.bits
   }
 
   /// The `length` bytes (1 to 8, and they exist) from `offset` on in one word, capitals in lower case.
   @inline(__always)
   func lowercasedWord(at offset: Int, _ length: Int) -> UInt64 {
-    if offset &+ 8 <= count {
-      return foldingLetters(word(at: offset) & (UInt64.max >> UInt64(64 &- 8 &* length)))
-    }
+    foldingLetters(shortWord(at: offset, length))
+  }
+
+  /// The `length` bytes (1 to 8, and they exist) from `offset` on in one word, the first one lowest.
+  @inline(__always)
+  func shortWord(at offset: Int, _ length: Int) -> UInt64 {
+    if offset &+ 8 <= count { return word(at: offset) & (UInt64.max &>> UInt64(64 &- 8 &* length)) }
+    return shortWordAtEnd(offset, length)
+  }
+
+  @inline(never)
+  private func shortWordAtEnd(_ offset: Int, _ length: Int) -> UInt64 {
     var word: UInt64 = 0
-    for index in 0..<length { word |= UInt64(self[offset + index]) << UInt64(index &* 8) }
-    return foldingLetters(word)
+    for index in 0..<length { word |= UInt64(self[offset + index]) &<< UInt64(index &* 8) }
+    return word
   }
 
   /// Eight bytes from `offset` on, the first one lowest; the caller has checked that they exist.
@@ -84,13 +88,25 @@ func foldingLetters(_ word: UInt64) -> UInt64 {
 
 extension [UInt8] {
   mutating func append(literal text: StaticString) {
-    text.withUTF8Buffer { literal in unsafe append(contentsOf: literal) }
+    text.withUTF8Buffer { literal in unsafe append(literal) }
   }
 
   mutating func append(copying source: Span<UInt8>, from start: Int, to end: Int) {
     let end = Swift.min(end, source.count)
     guard start >= 0, start < end else { return }
-    unsafe source.extracting(start..<end).withUnsafeBufferPointer { part in unsafe append(contentsOf: part) }
+    unsafe source.extracting(start..<end).withUnsafeBufferPointer { part in unsafe append(part) }
+  }
+
+  /// One check of the room and one copy, a sixth of what appending a collection costs.
+  @inline(__always)
+  private mutating func append(_ part: UnsafeBufferPointer<UInt8>) {
+    unsafe append(addingCapacity: part.count) { output in
+      unsafe output.withUnsafeMutableBufferPointer { memory, initialized in
+        guard let target = memory.baseAddress, let origin = part.baseAddress else { return }
+        unsafe target.update(from: origin, count: part.count)
+        initialized = part.count
+      }
+    }
   }
 }
 
@@ -265,6 +281,19 @@ extension Span where Element == UInt8 {
       default: offset += 1
       }
     }
+    return Swift.min(offset, end)
+  }
+
+  /// Offset of the first `"` or backslash in [offset, end), or `end`; `end` is at most `count`.
+  @inline(__always)
+  func firstQuoteOrBackslash(from offset: Int, to end: Int) -> Int {
+    var offset = offset
+    while offset < end, offset + 16 <= count {
+      let found = block(at: offset).firstOffset(of: 0x22, or: 0x5C)
+      if found < 16 { return Swift.min(offset + found, end) }
+      offset += 16
+    }
+    while offset < end, self[offset] != 0x22, self[offset] != 0x5C { offset += 1 }
     return Swift.min(offset, end)
   }
 

@@ -41,7 +41,7 @@ struct FieldScanner {
   @inline(__always)
   mutating func token(_ bytes: Span<UInt8>) -> ByteRange {
     let start = position
-    while position < end, bytes[position].isToken { position += 1 }
+    position = bytes.endOfToken(from: position, to: end)
     return ByteRange(start, position)
   }
 
@@ -49,13 +49,13 @@ struct FieldScanner {
   mutating func quotedString(_ bytes: Span<UInt8>) -> Bool {
     position += 1
     while position < end {
-      switch bytes[position] {
-      case UInt8(ascii: "\""):
+      position = bytes.firstQuoteOrBackslash(from: position, to: end)
+      guard position < end else { break }
+      if bytes[position] == UInt8(ascii: "\"") {
         position += 1
         return true
-      case UInt8(ascii: "\\"): position += 2
-      default: position += 1
       }
+      position += 2
     }
     position = end
     return false

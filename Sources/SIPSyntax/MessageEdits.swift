@@ -1,6 +1,8 @@
 // RFC 3261 §16.6 item 1: a forwarded message is a copy with named changes. The changes are collected
 // here and applied in one pass, so that every byte that nobody named leaves as it came (B66, E16).
 
+import Synchronization
+
 /// A list of deletions, replacements and insertions, applied in one pass; reusable.
 ///
 /// Edits may be added in any order. At one position they apply in the order they were added, and what is
@@ -15,6 +17,8 @@ public struct MessageEdits: ~Copyable, Sendable {
 
   private var edits: [Edit] = []
   private var pending: Edit?
+  /// Swift passes a struct that holds an atomic by address, and would copy this one, which is large, at every borrow.
+  private let inPlace = Atomic<Bool>(false)
 
   /// Scratch memory that replacement text is written into, between `begin` and `end()`.
   public var text = OutputBuffer(capacity: 1024)

@@ -37,6 +37,7 @@ extension SIPMessage {
     requestURI = .none
     requestTarget = nil
     version = .none
+    hasCanonicalVersion = false
     status = 0
     reasonPhrase = .none
     startLine = .none

@@ -75,7 +75,7 @@ extension NameAddress {
     while scanner.accept(bytes, UInt8(ascii: ";")) {
       scanner.skipSpace(bytes)
       guard let parameter = scanner.parameter(bytes) else { return false }
-      if parameter.name.count == 3, bytes.isWord(parameter.name, "tag") {
+      if parameter.name.count == 3, bytes.isWord(parameter.name, .tag) {
         guard !hasTag, parameter.isToken else { return false }
         tag = parameter.value
         hasTag = true
@@ -91,6 +91,11 @@ extension Span where Element == UInt8 {
   /// Whether `range` starts with a URI scheme, its colon, and something behind it.
   func hasScheme(_ range: ByteRange) -> Bool {
     let (start, end) = bounds(range)
+    if end - start > 5 {
+      // sip: or sips:
+      let word = lowercasedWord(at: start, 5)
+      if word & 0xFFFF_FFFF == 0x3A70_6973 || word == 0x3A_7370_6973 { return true }
+    }
     guard start < end, self[start].isLetter else { return false }
     var offset = start + 1
     while offset < end {

@@ -1,5 +1,7 @@
 // RFC 3261 §7: a message as a set of ranges over the bytes it arrived in.
 
+import Synchronization
+
 /// The CSeq value (RFC 3261 §20.16).
 public struct CSeqValue: BitwiseCopyable, Sendable {
   /// The sequence number.
@@ -65,6 +67,8 @@ public struct SIPMessage: ~Copyable, Sendable {
   public internal(set) var requestTarget: SIPURI?
   /// `SIP/2.0` as written in the start line; any letter case is read, upper case is to be sent (E1).
   public internal(set) var version = ByteRange.none
+  /// Whether it is written in upper case.
+  public internal(set) var hasCanonicalVersion = false
   /// The response's status code.
   public internal(set) var status: UInt16 = 0
   /// The response's reason phrase; may be empty (E7).
@@ -101,6 +105,8 @@ public struct SIPMessage: ~Copyable, Sendable {
   var chains = FieldChains()
   var defect: Defect?
   let names = FieldNameTable.standard
+  /// Swift passes a struct that holds an atomic by address, and would copy this one, which is large, at every borrow.
+  private let inPlace = Atomic<Bool>(false)
 
   /// A view for messages of at most `rowLimit` rows.
   public init(rowLimit: Int = 512) {

@@ -31,29 +31,32 @@ public enum SIPMethod: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   /// The method that `range` spells.
   init(_ bytes: Span<UInt8>, _ range: ByteRange) {
     let (start, end) = bytes.bounds(range)
-    guard start < end else {
-      self = .other
-      return
+    switch end - start {
+    case 3...8: self = SIPMethod(word: bytes.shortWord(at: start, end - start))
+    case 9: self = bytes.equals(range, "SUBSCRIBE") ? .subscribe : .other
+    default: self = .other
     }
-    let candidate: SIPMethod
-    switch (bytes[start], end - start) {
-    case (UInt8(ascii: "I"), 6): candidate = .invite
-    case (UInt8(ascii: "A"), 3): candidate = .ack
-    case (UInt8(ascii: "B"), 3): candidate = .bye
-    case (UInt8(ascii: "C"), 6): candidate = .cancel
-    case (UInt8(ascii: "U"), 6): candidate = .update
-    case (UInt8(ascii: "O"), 7): candidate = .options
-    case (UInt8(ascii: "R"), 8): candidate = .register
-    case (UInt8(ascii: "P"), 5): candidate = .prack
-    case (UInt8(ascii: "S"), 9): candidate = .subscribe
-    case (UInt8(ascii: "N"), 6): candidate = .notify
-    case (UInt8(ascii: "R"), 5): candidate = .refer
-    case (UInt8(ascii: "M"), 7): candidate = .message
-    case (UInt8(ascii: "I"), 4): candidate = .info
-    case (UInt8(ascii: "P"), 7): candidate = .publish
-    default: candidate = .other
-    }
-    self = candidate != .other && bytes.equals(range, candidate.name) ? candidate : .other
+  }
+
+  /// The method whose name has these bytes, the first one lowest; a test checks each number against the name.
+  private init(word: UInt64) {
+    self =
+      switch word {
+      case 0x4554_4956_4E49: .invite
+      case 0x4B_4341: .ack
+      case 0x45_5942: .bye
+      case 0x4C45_434E_4143: .cancel
+      case 0x4554_4144_5055: .update
+      case 0x53_4E4F_4954_504F: .options
+      case 0x5245_5453_4947_4552: .register
+      case 0x4B_4341_5250: .prack
+      case 0x5946_4954_4F4E: .notify
+      case 0x52_4546_4552: .refer
+      case 0x45_4741_5353_454D: .message
+      case 0x4F46_4E49: .info
+      case 0x48_5349_4C42_5550: .publish
+      default: .other
+      }
   }
 }
 

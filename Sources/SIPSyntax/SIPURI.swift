@@ -80,9 +80,9 @@ public struct SIPURI: BitwiseCopyable, Sendable {
 
   private static func scheme(_ bytes: Span<UInt8>, _ range: ByteRange) -> URIScheme {
     switch range.count {
-    case 3 where bytes.isWord(range, "sip"): .sip
-    case 3 where bytes.isWord(range, "tel"): .tel
-    case 4 where bytes.isWord(range, "sips"): .sips
+    case 3 where bytes.isWord(range, .sip): .sip
+    case 3 where bytes.isWord(range, .tel): .tel
+    case 4 where bytes.isWord(range, .sips): .sips
     default: .other
     }
   }
@@ -110,14 +110,8 @@ public struct SIPURI: BitwiseCopyable, Sendable {
 
   private mutating func scanHost(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
     var scanner = FieldScanner(bytes, ByteRange(start, end))
-    guard scanner.host(bytes) else { return false }
+    guard scanner.host(bytes, address: &hostAddress) else { return false }
     host = ByteRange(start, scanner.position)
-    if bytes[start] == UInt8(ascii: "[") {
-      guard let address = IPAddress(bytes, host) else { return false }
-      hostAddress = address
-    } else if bytes[start].isDigit {
-      hostAddress = IPAddress(bytes, host)
-    }
     if scanner.accept(bytes, UInt8(ascii: ":")) {
       let digits = scanner.position
       while scanner.peek(bytes).isDigit { scanner.position += 1 }
@@ -151,17 +145,17 @@ public struct SIPURI: BitwiseCopyable, Sendable {
     let whole = ByteRange(start - 1, scanner.position)
     guard !name.isEmpty else { return false }
     switch name.count {
-    case 2 where bytes.isWord(name, "lr"): hasLR = true
-    case 2 where bytes.isWord(name, "ob"): hasOB = true
-    case 2 where bytes.isWord(name, "ck"): return SIPURI.keep(value, in: &token)
-    case 3 where bytes.isWord(name, "ttl"):
+    case 2 where bytes.isWord(name, .lr): hasLR = true
+    case 2 where bytes.isWord(name, .ob): hasOB = true
+    case 2 where bytes.isWord(name, .token): return SIPURI.keep(value, in: &token)
+    case 3 where bytes.isWord(name, .ttl):
       ttlParameter = whole
       return SIPURI.keep(value, in: &ttl)
-    case 4 where bytes.isWord(name, "user"): return SIPURI.keep(value, in: &userParameter)
-    case 5 where bytes.isWord(name, "maddr"):
+    case 4 where bytes.isWord(name, .user): return SIPURI.keep(value, in: &userParameter)
+    case 5 where bytes.isWord(name, .maddr):
       maddrParameter = whole
       return SIPURI.keep(value, in: &maddr)
-    case 6 where bytes.isWord(name, "method"):
+    case 6 where bytes.isWord(name, .method):
       methodParameter = whole
       return SIPURI.keep(value, in: &method)
     case 9 where bytes.equalsIgnoringCase(name, "transport"):

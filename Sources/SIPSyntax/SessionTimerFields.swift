@@ -108,8 +108,8 @@ private func readDelta(
     if bytes.equalsIgnoringCase(parameter.name, "refresher") {
       guard !hasRefresher else { return nil }  // E21
       hasRefresher = true
-      if bytes.isWord(parameter.value, "uac") { refresher = .uac }
-      if bytes.isWord(parameter.value, "uas") { refresher = .uas }
+      if bytes.isWord(parameter.value, .uac) { refresher = .uac }
+      if bytes.isWord(parameter.value, .uas) { refresher = .uas }
     }
   }
   return scanner.isAtEnd ? (delta, range, refresher, hasRefresher) : nil

@@ -1,5 +1,8 @@
 // RFC 3261 §7.1 and §7.2: Request-Line and Status-Line. Strict: one SP between the elements (E4).
 
+/// `SIP/2.0`, the first byte lowest.
+private let canonicalVersion: UInt64 = 0x30_2E32_2F50_4953
+
 extension SIPMessage {
   /// Reads the start line at `start` and notes its defects; returns where the header fields start, or nil
   /// when it is no start line of SIP.
@@ -37,7 +40,7 @@ extension SIPMessage {
     let isExact =
       requestURI.lowerBound == name.upperBound + 1 && requestURI.upperBound + 1 == tail.lowerBound
       && tail.end == line.end && !requestURI.isEmpty
-    guard bytes.isWord(tail, "SIP/2.0") else {
+    guard bytes.isWord(tail, .protocolVersion) else {
       let isVersion = bytes.isVersion(tail)
       note(
         Defect(
@@ -48,6 +51,7 @@ extension SIPMessage {
     if !isExact || bytes[name.upperBound] != 32 || bytes[tail.lowerBound - 1] != 32 {
       note(Defect(.other, "Malformed Request-Line", at: name.upperBound))  // E4
     }
+    hasCanonicalVersion = bytes.shortWord(at: tail.lowerBound, 7) == canonicalVersion
     readRequestURI(bytes)
     return true
   }
@@ -74,10 +78,11 @@ extension SIPMessage {
     var scanner = FieldScanner(bytes, line)
     while !scanner.isAtEnd, !scanner.peek(bytes).isBlank { scanner.position += 1 }
     version = ByteRange(line.lowerBound, scanner.position)
-    guard bytes.isWord(version, "SIP/2.0") else {
+    guard bytes.isWord(version, .protocolVersion) else {
       note(Defect(.other, "Version Not Supported", at: line.lowerBound, status: 505))
       return bytes.isVersion(version)
     }
+    hasCanonicalVersion = bytes.shortWord(at: version.lowerBound, 7) == canonicalVersion
     guard scanner.accept(bytes, 32) else { return false }
     let digits = scanner.position
     while scanner.peek(bytes).isDigit { scanner.position += 1 }
@@ -99,7 +104,7 @@ extension SIPMessage {
 extension Span where Element == UInt8 {
   /// Whether `range` starts with `SIP/`.
   fileprivate func startsWithProtocol(_ range: ByteRange) -> Bool {
-    range.count > 4 && isWord(ByteRange(range.lowerBound, range.lowerBound + 4), "SIP/")
+    range.count > 4 && isWord(ByteRange(range.lowerBound, range.lowerBound + 4), .protocolName)
   }
 
   /// Whether `range` is `SIP/` digits `.` digits.

@@ -77,10 +77,12 @@ extension ViaValue {
   /// Reads sent-protocol and sent-by, which stand in front of the parameters.
   fileprivate mutating func scanHop(_ bytes: Span<UInt8>, _ scanner: inout FieldScanner) -> Bool {
     scanner.skipSpace(bytes)
-    // sent-protocol, with blanks around the slashes (E33)
-    guard !scanner.token(bytes).isEmpty, scanner.separator(bytes, UInt8(ascii: "/")),
-      !scanner.token(bytes).isEmpty, scanner.separator(bytes, UInt8(ascii: "/"))
-    else { return false }
+    if !scanner.acceptProtocol(bytes) {
+      // sent-protocol, with blanks around the slashes (E33)
+      guard !scanner.token(bytes).isEmpty, scanner.separator(bytes, UInt8(ascii: "/")),
+        !scanner.token(bytes).isEmpty, scanner.separator(bytes, UInt8(ascii: "/"))
+      else { return false }
+    }
     transport = scanner.token(bytes)
     guard !transport.isEmpty, scanner.peek(bytes).isLinearSpace else { return false }
     scanner.skipSpace(bytes)
@@ -89,15 +91,8 @@ extension ViaValue {
 
   private mutating func scanSentBy(_ bytes: Span<UInt8>, _ scanner: inout FieldScanner) -> Bool {
     let start = scanner.position
-    guard scanner.host(bytes) else { return false }
-    let range = ByteRange(start, scanner.position)
-    if bytes[start] == UInt8(ascii: "[") {
-      guard let address = IPAddress(bytes, range) else { return false }
-      hostAddress = address
-    } else if bytes[start].isDigit {
-      hostAddress = IPAddress(bytes, range)
-    }
-    host = range
+    guard scanner.host(bytes, address: &hostAddress) else { return false }
+    host = ByteRange(start, scanner.position)
     end = scanner.position
     if scanner.separator(bytes, UInt8(ascii: ":")) {
       let digits = scanner.position
@@ -138,7 +133,7 @@ extension ViaValue {
   ) -> Bool {
     let value = parameter.value
     switch parameter.name.count {
-    case 5 where bytes.isWord(parameter.name, "rport"):
+    case 5 where bytes.isWord(parameter.name, .rport):
       guard rport == .absent else { return false }
       rportParameter = whole
       if value.isEmpty {
@@ -147,15 +142,15 @@ extension ViaValue {
         guard let number = bytes.number(value), let port = UInt16(exactly: number) else { return false }
         rport = .value(port)
       }
-    case 5 where bytes.isWord(parameter.name, "maddr"):
+    case 5 where bytes.isWord(parameter.name, .maddr):
       guard maddr == nil, !value.isEmpty else { return false }
       maddr = value
-    case 6 where bytes.isWord(parameter.name, "branch"):
+    case 6 where bytes.isWord(parameter.name, .branch):
       guard branch == nil, parameter.isToken else { return false }
       branch = value
       hasMagicCookie = bytes.isWord(
-        ByteRange(value.lowerBound, min(value.upperBound, value.lowerBound + 7)), "z9hG4bK")
-    case 8 where bytes.isWord(parameter.name, "received"):
+        ByteRange(value.lowerBound, min(value.upperBound, value.lowerBound + 7)), .magicCookie)
+    case 8 where bytes.isWord(parameter.name, .received):
       guard received == nil else { return false }
       received = value
       receivedParameter = whole
@@ -166,8 +161,55 @@ extension ViaValue {
 }
 
 extension FieldScanner {
+  /// Moves over `SIP/2.0/` written just so and followed by the transport; false, unmoved, for anything else.
+  @inline(__always)
+  fileprivate mutating func acceptProtocol(_ bytes: Span<UInt8>) -> Bool {
+    guard position + 8 < end, bytes.word(at: position) == 0x2F30_2E32_2F50_4953,
+      !bytes[position + 8].isLinearSpace
+    else { return false }
+    position += 8
+    return true
+  }
+
+  /// Moves over a host and reads its address when it is numeric; false when there is none, or it is no address
+  /// though in brackets.
+  mutating func host(_ bytes: Span<UInt8>, address: inout IPAddress?) -> Bool {
+    let start = position
+    if peek(bytes).isDigit, let dotted = dottedQuad(bytes) {
+      address = IPAddress(v4: dotted)
+      return true
+    }
+    guard host(bytes) else { return false }
+    guard bytes[start] == UInt8(ascii: "[") else { return true }
+    address = IPAddress(bytes, ByteRange(start, position))
+    return address != nil
+  }
+
+  /// Moves over a host that is an IPv4 address; nil, unmoved, for any other.
+  private mutating func dottedQuad(_ bytes: Span<UInt8>) -> UInt32? {
+    var offset = position
+    var address: UInt32 = 0
+    for part in 0..<4 {
+      let first = offset
+      var number: UInt32 = 0
+      while offset < end, offset &- first < 4, bytes[offset].isDigit {
+        number = number &* 10 &+ UInt32(bytes[offset] &- 48)
+        offset &+= 1
+      }
+      guard offset > first, offset &- first < 4, number <= 255 else { return nil }
+      address = address &<< 8 | number
+      if part < 3 {
+        guard offset < end, bytes[offset] == UInt8(ascii: ".") else { return nil }
+        offset &+= 1
+      }
+    }
+    if offset < end, bytes[offset].isHostCharacter { return nil }
+    position = offset
+    return address
+  }
+
   /// Moves over a host: a name, a dotted quad, or anything in brackets; false when there is none.
-  mutating func host(_ bytes: Span<UInt8>) -> Bool {
+  private mutating func host(_ bytes: Span<UInt8>) -> Bool {
     let start = position
     if accept(bytes, UInt8(ascii: "[")) {
       while position < end {
@@ -179,14 +221,7 @@ extension FieldScanner {
       }
       return false
     }
-    while position < end {
-      let byte = bytes[position]
-      guard
-        byte.isLetter || byte.isDigit || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
-          || byte == UInt8(ascii: "_")
-      else { break }
-      position += 1
-    }
+    while position < end, bytes[position].isHostCharacter { position += 1 }
     return position > start
   }
 }
