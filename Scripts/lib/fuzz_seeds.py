@@ -8,12 +8,12 @@ import re
 from pathlib import Path
 
 SEPARATOR = b"\xff\xfe"
-OCTETS, ANSWER, IN_DIALOG, REFUSE, CONNECTION, WAIT, RESOLVE = range(7)
+OCTETS, ANSWER, IN_DIALOG, REFUSE, CONNECTION, WAIT, RESOLVE, QUOTE, STUN, REPLY, DRAIN = range(11)
 STATUS = {100: 0, 180: 1, 183: 2, 199: 3, 200: 4, 302: 7, 408: 9, 422: 10, 481: 11, 486: 12, 487: 13, 503: 16}
 METHOD = {"ACK": 0, "BYE": 1, "UPDATE": 2, "INVITE": 3, "CANCEL": 4, "INFO": 5, "PRACK": 6, "ODD": 7}
 TIMER = b"Supported: timer\r\nSession-Expires: 1800;refresher=uac\r\nMin-SE: 90\r\n"
 AGREED = b"Require: timer\r\nSession-Expires: 1800;refresher=uas\r\n"
-PLACES = {"udp": 1, "udp6": 5, "tcp": 9, "udp5070": 13}
+PLACES = {"udp": 1, "udp6": 5, "tcp": 9, "udp5070": 13, "tls": 17}
 
 
 def request(method=b"INVITE", uri=b"sip:b@198.51.100.2:5070", rows=TIMER, transport=b"UDP", number=1):
@@ -63,9 +63,67 @@ def calls():
                event(REFUSE), event(WAIT, pause=255))
     yield core(0, named, event(RESOLVE), event(RESOLVE), event(RESOLVE), event(RESOLVE), event(WAIT, pause=200))
     yield core(0, named, event(WAIT, pause=100), event(RESOLVE, bytes(range(64)), variant=0x42))
+    yield from transports()
+    yield from dns_replies(named)
     for method in (b"OPTIONS", b"MESSAGE", b"SUBSCRIBE", b"REGISTER", b"CANCEL", b"ACK", b"BYE", b"ODD"):
         for uri in (b"sip:b@198.51.100.2", b"sip:192.0.2.10", b"sip:host.example.com", b"tel:+12", b"sips:b@198.51.100.2"):
             yield core(0, event(OCTETS, request(method, uri, b""), 1), answer(200), event(WAIT, pause=251))
+
+
+def transports():
+    """Connections that break, ICMP errors, SIPS, keep-alives, and the end of the process in the middle of a call."""
+    invite = event(OCTETS, request(), 1)
+    to_tcp = event(OCTETS, request(uri=b"sip:b@198.51.100.2;transport=tcp"), 1)
+    secure = event(OCTETS, request(uri=b"sips:b@198.51.100.2", transport=b"TLS"), 17)
+    up = [answer(180), answer(200, AGREED), in_dialog("ACK")]
+    yield core(0, secure, *up, in_dialog("UPDATE", TIMER), answer(200, AGREED), in_dialog("BYE"), answer(200))
+    yield core(0, secure, *up, event(CONNECTION, place=5), in_dialog("BYE", flags=0x40), answer(200))
+    for place, variant in ((0, 0), (0, 1), (5, 0), (0, 2), (0, 3)):
+        ends = event(CONNECTION, place=place, variant=variant)
+        yield core(0, to_tcp, answer(180), ends, answer(200, AGREED), in_dialog("ACK"), ends, in_dialog("BYE"))
+        yield core(0, secure, answer(180), ends, answer(200, AGREED), ends, in_dialog("BYE", flags=0x40), answer(200))
+    for octets in (0, 8, 20, 40, 255):
+        yield core(0, invite, event(QUOTE, variant=octets), event(QUOTE, variant=octets), event(WAIT, pause=255))
+        yield core(16, invite, answer(180), in_dialog("CANCEL", flags=0x10), event(QUOTE, variant=octets), answer(487))
+    yield core(0, invite, event(QUOTE, request(), 128), event(QUOTE, b"CANCEL x SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK", 128))
+    yield core(0, invite, event(REFUSE, variant=1), event(WAIT, pause=255))
+    yield core(0, invite, event(DRAIN), answer(200, AGREED), in_dialog("ACK"), event(OCTETS, request(number=2), 1), in_dialog("BYE"))
+    unknown = bytes([0x00, 0x26, 0, 1, 1, 0, 0, 0])
+    for place in PLACES.values():
+        for variant in (0, 2, 3, 4, 8, 16, 48):
+            yield core(0, event(STUN, place=place, variant=variant), event(STUN, unknown * 3, place, variant=variant))
+
+
+def record(kind, data, seconds=60, owner=b"\xc0\x0c"):
+    """A record as it stands in a DNS reply."""
+    return owner + kind.to_bytes(2, "big") + b"\0\1" + seconds.to_bytes(4, "big") + len(data).to_bytes(2, "big") + data
+
+
+def dns_replies(named):
+    """Replies in octets, well-formed, cut and hostile, to whatever is asked."""
+    def name(*labels):
+        return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+    host = name(b"h1", b"example", b"com")
+    rows = {
+        "a": record(1, bytes([198, 51, 100, 2])), "aaaa": record(28, bytes([0x20, 1, 0xD, 0xB8] + 11 * [0] + [1])),
+        "srv": record(33, b"\0\1\0\2\x13\xc4" + host), "alias": record(5, b"\xc0\x0c"),
+        "naptr": record(35, b"\0\1\0\1\1s\7SIP+D2U\0" + name(b"_sip", b"_udp", b"example", b"com")),
+        "soa": record(6, b"\0\0" + bytes(16) + b"\0\0\0\5"), "far": record(1, bytes([198, 51, 100, 3]), 0xFFFF_FFFF),
+        "circle": record(5, b"\xc0\x0c", owner=b"\xc0\x2b"), "beyond": record(33, b"\0\1\0\2\x13\xc4\xff\xff"),
+    }
+    every = [event(REPLY, one, variant=1) for one in rows.values()]
+    yield core(0, named, *every, answer(200, AGREED))
+    for order in (("naptr", "srv", "a"), ("naptr", "srv", "aaaa"), ("alias", "a"), ("far", "far", "far"), ("beyond", "circle")):
+        replies = [event(REPLY, rows[kind], variant=1) for kind in order]
+        yield core(0, named, *replies, *replies, answer(200, AGREED), in_dialog("ACK"))
+        yield core(144, named, *replies, answer(503), event(WAIT, pause=50), *replies)
+    together = b"".join(rows.values())
+    for cut in range(0, len(together), 17):
+        yield core(0, named, event(REPLY, together[:cut], variant=9), event(REPLY, together[cut:], variant=0x29))
+    yield core(0, named, event(REPLY, rows["soa"], variant=0x10), event(REPLY, rows["soa"], variant=0x50), event(REPLY, variant=0x80))
+    yield core(0, named, event(REPLY, together, variant=255), event(RESOLVE, bytes(range(0xF0, 0xFF)), variant=2))
+    for variant in (0x12, 0x32, 0xA2, 0x52):
+        yield core(144, named, *[event(RESOLVE, bytes([n, n + 1, 9]), variant=variant) for n in range(8)], event(WAIT, pause=60))
 
 
 def values(fixtures):

@@ -1,10 +1,7 @@
 import CallState
-import Glibc
-import PagedStorage
 import ProxyCore
 import SIPSyntax
 import ServerLocation
-import SessionTimers
 import Timekeeping
 
 /// A message that the proxy sent.
@@ -21,9 +18,7 @@ final class CoreStage {
   private var outbox = Outbox(capacity: 4096)
   private var now = MonotonicInstant(nanoseconds: 1_000_000_000)
   private var judge = CoreJudge()
-  /// Connections by listener and place, while they are open.
-  private var connections: [Int: ConnectionID] = [:]
-  private var generation: UInt32 = 41
+  private var peers = CorePeers()
   /// The last messages sent, youngest last.
   private var requests: [Sent] = []
   private var answers: [Sent] = []
@@ -65,21 +60,64 @@ final class CoreStage {
       deliver(text, over: event.variant & 0x80 == 0 ? answer.flow : flow(from: event.place))
     case .refuse:
       guard let ticket = pick(requests, event.place)?.ticket else { return }
-      proxy.sendFailed(ticket, at: now, into: &outbox)
+      proxy.sendFailed(ticket, isLocal: event.variant & 1 != 0, at: now, into: &outbox)
       collect(causedBy: [])
-    case .connection: toggleConnection(event.place)
+    case .connection: changeConnection(event)
     case .wait: break
-    case .resolve: resolve(event)
+    case .resolve, .reply: resolve(event)
+    case .quote: quote(event)
+    case .stun:
+      deliver(
+        CoreStun.message(event.variant, transaction: event.place, attributes: event.text), from: event.place)
+    case .drain: proxy.beginDraining()
     }
   }
 
-  /// The DNS answers a question: with nothing, not at all, or with records that lead to the peers.
+  /// The DNS answers a question: with nothing, not at all, or with records that lead to the peers or astray.
   private func resolve(_ event: CoreEvent) {
     guard !questions.isEmpty else { return }
     let question = questions.remove(at: Int(event.place) % questions.count)
-    let answer = CoreNames.answer(to: question, variant: event.variant, text: event.text)
+    let answer =
+      event.kind == .reply
+      ? CoreNames.reply(to: question, variant: event.variant, text: event.text)
+      : CoreNames.answer(to: question, variant: event.variant, text: event.text)
     proxy.answered(question, with: answer, at: now, into: &outbox)
     collect(causedBy: [])
+  }
+
+  /// D24: an ICMP error quotes the start of a request that was sent, or what somebody made up.
+  private func quote(_ event: CoreEvent) {
+    var quotation = Octets()
+    if event.place < 128, let request = pick(requests, event.place) {
+      quotation = event.variant == 255 ? request.bytes : Array(request.bytes.prefix(Int(event.variant) * 4))
+    }
+    quotation += event.text
+    proxy.destinationUnreachable(quoting: quotation.span, at: now, into: &outbox)
+    collect(causedBy: [])
+  }
+
+  private func changeConnection(_ event: CoreEvent) {
+    if event.variant & 1 == 0 { peers.toggle(event.place) } else { peers.closeOurs(event.place) }
+    tellConnections(failing: event.variant & 2 != 0)
+  }
+
+  /// Tells the proxy of connections that opened and closed; what was sent over those may have failed.
+  private func tellConnections(failing: Bool = false) {
+    for notice in peers.takeNotices() {
+      switch notice {
+      case .opened(let flow, let byPeer): proxy.connectionOpened(flow, byPeer: byPeer)
+      case .closed(let connection, let flow):
+        proxy.connectionClosed(connection)
+        let lost = requests.filter {
+          $0.flow.connection == connection
+            || $0.flow.connection.isNone && $0.flow.listener == flow.listener && $0.flow.remote == flow.remote
+        }
+        for ticket in lost.compactMap(\.ticket) where failing {
+          proxy.sendFailed(ticket, at: now, into: &outbox)
+          collect(causedBy: [])
+        }
+      }
+    }
   }
 
   /// Lets everything run out: nothing may be left (C55, F36).
@@ -89,6 +127,8 @@ final class CoreStage {
       proxy.answered(question, with: .failure, at: now, into: &outbox)
       collect(causedBy: [])
     }
+    peers.closeAll()
+    tellConnections(failing: true)
     advance(by: .seconds(600))
     require(proxy.serverTransactionCount == 0, "no server transaction is left")
     require(proxy.clientTransactionCount == 0, "no client transaction is left")
@@ -105,52 +145,16 @@ final class CoreStage {
   private func deliver(_ text: Octets, from place: UInt8) { deliver(text, over: flow(from: place)) }
 
   private func deliver(_ text: Octets, over flow: Flow) {
-    let flow = reply(flow)
-    judge.heard(text, from: flow.remote)
+    let flow = peers.reply(on: flow)
+    tellConnections()
+    judge.heard(text, over: flow)
     proxy.receive(text.span, over: flow, at: now, into: &outbox)
     collect(causedBy: text)
   }
 
-  /// What comes back on a flow that we sent on: for a stream, over the connection that is open there.
-  private func reply(_ flow: Flow) -> Flow {
-    guard flow.listener >= 2, flow.connection.isNone else { return flow }
-    var flow = flow
-    generation += 1
-    flow.connection = ConnectionID(slot: 9, generation: generation)
-    proxy.connectionOpened(flow, byPeer: false)
-    return flow
-  }
-
-  /// Sixteen peers: eight places over UDP, IPv6, TCP and once more UDP with other ports.
   private func flow(from place: UInt8) -> Flow {
-    let number = Int(place % 16)
-    let isSix = number / 4 == 1
-    let isStream = number / 4 == 2
-    let listener = isSix ? 1 : isStream ? 2 : 0
-    let remote =
-      isSix
-      ? IPAddress(v6High: 0x2001_0DB8_0000_0000, v6Low: UInt64(number))
-      : IPAddress(v4: 0xC633_6400 + UInt32(number % 4))
-    let local = isSix ? IPAddress(v6High: 0x2001_0DB8_0000_0000, v6Low: 0x10) : IPAddress(v4: 0xC000_020A)
-    var flow = Flow(
-      listener: UInt16(listener), remote: SocketAddress(ip: remote, port: number / 4 == 3 ? 5070 : 5060),
-      local: local)
-    if isStream {
-      if connections[number] == nil { toggleConnection(place) }
-      flow.connection = connections[number] ?? .none
-    }
-    return flow
-  }
-
-  private func toggleConnection(_ place: UInt8) {
-    let number = Int(place % 4) + 8
-    if let open = connections.removeValue(forKey: number) {
-      proxy.connectionClosed(open)
-    } else {
-      generation += 1
-      connections[number] = ConnectionID(slot: UInt32(number), generation: generation)
-      proxy.connectionOpened(flow(from: UInt8(number)), byPeer: true)
-    }
+    defer { tellConnections() }
+    return peers.flow(from: place)
   }
 
   private func advance(by span: TimeSpan) {
@@ -166,7 +170,7 @@ final class CoreStage {
   // MARK: - Output
 
   private func collect(causedBy input: Octets) {
-    judge.judge(outbox, causedBy: input)
+    judge.judge(outbox, causedBy: input, among: peers)
     questions += outbox.questions
     for send in outbox.sends {
       let bytes = outbox.bytes.bytes.span.octets(send.bytes)
@@ -181,52 +185,5 @@ final class CoreStage {
 
   private func pick(_ list: [Sent], _ place: UInt8) -> Sent? {
     list.isEmpty ? nil : list[list.count - 1 - Int(place) % list.count]
-  }
-}
-
-extension CoreStage {
-  /// Two UDP listeners and a TCP one; `setup` chooses limits, next hop and session timer.
-  fileprivate static func configuration(_ setup: UInt8) -> ProxyConfiguration {
-    let interval = setup & 1 == 0 ? DeltaSeconds(1800) : nil
-    guard
-      let policy = try? SessionTimerPolicy(
-        sessionExpires: interval, minSE: DeltaSeconds(setup & 2 == 0 ? 90 : 1800),
-        honorsRefresherUAS: setup & 4 != 0)
-    else { violated("the policy is legal", #fileID, #line) }
-    let addresses = ["192.0.2.10:5060", "[2001:db8::10]:5060", "192.0.2.10:5060"].compactMap {
-      SocketAddress($0)
-    }
-    let listeners = addresses.enumerated().map { index, address in
-      Listener(transport: index == 2 ? .tcp : .udp, bound: address)
-    }
-    var configuration = ProxyConfiguration(
-      listeners: listeners, sessionTimers: policy,
-      allowed: (setup & 8 == 0 ? ["0.0.0.0/0", "::/0"] : ["198.51.100.0/31"]).compactMap { AddressBlock($0) })
-    configuration.ownNames = [OwnName(host: Array("proxy.example.com".utf8), port: nil)]
-    if setup & 16 != 0 {
-      configuration.nextHop = NextHop(
-        uri: Array("sip:198.51.100.2;lr".utf8),
-        addresses: [SocketAddress("198.51.100.2:5060")].compactMap { $0 })
-    }
-    if setup & 32 != 0 {
-      configuration.maxDialogs = 2
-      configuration.maxTransactions = 4
-      configuration.maxForks = 2
-    }
-    if setup & 64 != 0, setup & 128 == 0 { configuration.udpMTU = 65_535 }
-    return configuration
-  }
-
-  fileprivate static var environment: ProxyEnvironment {
-    // Anonymous mappings: only the pages that a run touches cost anything.
-    let pages = unsafe PageSource(
-      map: { count in
-        let memory = unsafe mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        return unsafe memory == MAP_FAILED ? nil : memory
-      },
-      release: { memory, count in unsafe munmap(memory, count) })
-    return ProxyEnvironment(
-      processKey: HashKey(1, 2), tokenKey: HashKey(3, 4), pages: pages,
-      sourceAddress: { _ in IPAddress("192.0.2.10") })
   }
 }
