@@ -90,6 +90,31 @@ struct ConnectionTokenTests {
     }
   }
 
+  /// D69, D72: the simulation broke a caller's connection while the DNS was asked where its INVITE goes. The INVITE left
+  /// without a token, and what the callee sent left for the address behind the caller's NAT.
+  @Test("A client whose connection breaks while its request waits for the DNS is answered for with 430")
+  func breaksWhileWaiting() throws {
+    try withStreams { stage in
+      let alice = Peer.alice(over: Peer.tcp)
+      stage.connect(alice)
+      let invite = Draft.request("INVITE", "sip:bob@example.net:5070")
+        .setting("Contact", "<sip:alice@10.0.0.7>").via(alice)
+      #expect(stage.send(invite, from: alice).isEmpty)
+      stage.driver.connectionClosed(alice.connection)
+      var zone = Zone()
+      zone.host("example.net", "198.51.100.2")
+      var sent: [SentMessage] = []
+      while let question = stage.driver.questions.first {
+        sent += stage.driver.answer(question, with: zone.answer(question))
+      }
+      let bob = Peer(address: Place.bob, listener: Peer.udp)
+      let call = PeerCall(invite: try #require(sent.first), caller: alice, callee: bob)
+      #expect(stage.bob(.answer(200, to: call.invite)).map(\.status) == [200])
+      let info = stage.send(call.request("INFO", byCaller: false, cSeq: 1), from: bob)
+      #expect(info.map(\.status) == [430])
+    }
+  }
+
   /// D42: a peer that we connected to can be connected to again; its connection is no client's flow.
   @Test("A connection of ours is never named by a token")
   func connectionOfOurs() throws {
