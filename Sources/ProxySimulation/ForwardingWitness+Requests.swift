@@ -48,11 +48,14 @@ extension ForwardingWitness {
 
   /// Where the first Route or the Request-URI of a copy leads (B60); nil when it does not say.
   private func expectedDestination(of copy: WireMessage) -> SocketAddress? {
-    if let route = copy.value("route") { return Simulation.address(inRoute: route) }
+    if let route = copy.value("route") {
+      let uri = String(Substring(route.utf8.drop { $0 == 60 }.prefix { $0 != 62 }))
+      return knownPlaces[uri] ?? Simulation.address(inRoute: route)
+    }
     let words = copy.startLine.utf8.split(separator: 32)
     guard words.count > 1 else { return nil }
     let uri = String(Substring(words[1]))
-    return hiddenContacts[uri] ?? Simulation.address(inRoute: uri)
+    return knownPlaces[uri] ?? Simulation.address(inRoute: uri)
   }
 
   /// The proxy may cancel what was cancelled or rings too long (B90, B96), and acknowledge a refusal (C22);

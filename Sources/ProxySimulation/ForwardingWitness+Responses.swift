@@ -64,7 +64,7 @@ extension ForwardingWitness {
         isRefresh && request.message.number("session-expires") != nil
           && (request.branch == nil || request.isExempt)
       case 487: isInvite && requests[Self.key("CANCEL", message.branches[0])] != nil
-      case 500: request.mayFail
+      case 500: request.mayFail || isUnlocated(request)
       default: false
       }
     if !isAllowed { return "a response left that never entered" }
@@ -81,8 +81,23 @@ extension ForwardingWitness {
     let words = request.startLine.utf8.split(separator: 32)
     guard words.count > 1 else { return false }
     let uri = String(Substring(words[1]))
-    let host = hiddenContacts[uri] ?? Simulation.address(inRoute: uri)
+    let host = knownPlaces[uri] ?? Simulation.address(inRoute: uri)
     return host.map { brokenHosts.contains($0.ip) } ?? false
+  }
+
+  /// Whether the DNS may not have told where a request goes, or told it too late because time was out of joint.
+  private func isUnlocated(_ request: Request) -> Bool {
+    let words = request.message.startLine.utf8.split(separator: 32)
+    let targets = [
+      words.count > 1 ? String(Substring(words[1])) : "",
+      configuration.nextHop.map { String(decoding: $0.uri, as: UTF8.self) } ?? "",
+    ]
+    return targets.contains { target in
+      guard let hostPort = Simulation.hostPort(inRoute: target), SocketAddress(hostPort) == nil else {
+        return false
+      }
+      return request.isExempt || troubledHosts.contains(String(Substring(hostPort.utf8.prefix { $0 != 58 })))
+    }
   }
 
   private static func changeOfResponse(from origin: WireMessage, to copy: WireMessage) -> String? {

@@ -63,8 +63,10 @@ struct ForwardingWitness {
   var outgoing: [String: Outgoing] = [:]
   /// Responses that entered, by what makes them one of a kind.
   var responses: [String: WireMessage] = [:]
-  /// Clients behind NAT: where a Contact that leads nowhere leads.
-  var hiddenContacts: [String: SocketAddress] = [:]
+  /// URIs that do not say where they lead: Contacts of clients behind NAT, and names.
+  var knownPlaces: [String: SocketAddress] = [:]
+  /// Hosts whose address the DNS may not have told: a 500 may leave.
+  var troubledHosts: Set<String> = []
   /// Hosts that lost a connection: a flow token may lead nowhere (430).
   var brokenHosts: Set<IPAddress> = []
   /// Requests whose final response must leave before the event is over.

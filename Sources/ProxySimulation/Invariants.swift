@@ -66,13 +66,14 @@ struct Invariants {
     forwarding.clockJumped()
   }
 
-  /// Says where a Contact that leads nowhere leads.
-  mutating func expect(_ contact: String, at address: SocketAddress) {
-    forwarding.hiddenContacts[contact] = address
-  }
+  /// Says where a URI leads that does not say so itself.
+  mutating func expect(_ uri: String, at address: SocketAddress) { forwarding.knownPlaces[uri] = address }
 
-  /// After so long without any message every transaction is over: Timer C, the CANCEL it sends, and Timer H.
-  private static let longestTransaction = TimeSpan.seconds(185 + 32 + 32 + 1)
+  /// Says for which hosts the DNS had no answer, or none in time.
+  mutating func troubled(_ hosts: Set<String>) { forwarding.troubledHosts = hosts }
+
+  /// After so long without any message every transaction is over: the DNS, Timer C, the CANCEL it sends, and Timer H.
+  private static let longestTransaction = TimeSpan.seconds(5 + 185 + 32 + 32 + 1)
 
   /// The event is over. The counters are compared with a walk of the table every time; the dialogs one by one
   /// when the counters moved, when one is overdue, and every now and then.

@@ -26,9 +26,9 @@ final class RelayHop: SimulatedEndpoint {
     let words = message.startLine.utf8.split(separator: 32)
     guard words.count == 3 else { return }
     var routes = message.rows("route").map(\.value)
-    if let first = routes.first, Simulation.address(inRoute: first) == address { routes.removeFirst() }
+    if let first = routes.first, world.address(of: first) == address { routes.removeFirst() }
     let target = routes.first ?? "<\(Substring(words[1]))>"
-    guard let next = Simulation.address(inRoute: target) else { return }
+    guard let next = world.address(of: target) else { return }
     var rows = [message.startLine, "Via: SIP/2.0/UDP \(address);branch=z9hG4bKrelay-\(branch)"]
     if ["INVITE", "UPDATE", "SUBSCRIBE"].contains(method) {
       rows.append("Record-Route: <sip:\(address);lr>")

@@ -15,6 +15,7 @@ public struct Scenario {
   public let network: NetworkProfile
   let calls: [Call]
   let mishaps: [Mishap]
+  private let naming: Naming
   private let chance: SeededGenerator
 
   /// One call: its plan and its parties.
@@ -48,7 +49,8 @@ public struct Scenario {
   public init(seed: UInt64, calls count: Int) throws {
     self.seed = seed
     var random = SeededGenerator(seed: seed)
-    configuration = try Self.configuration(&random)
+    naming = Naming(seed: seed, calls: count)
+    configuration = naming.named(try Self.configuration(&random))
     network = Self.network(&random)
     var calls: [Call] = []
     for number in 0..<count { calls.append(Self.call(number, configuration, &random)) }
@@ -61,14 +63,17 @@ public struct Scenario {
   public func run(showing shownCall: Int? = nil) -> SimulationReport {
     var chance = chance
     let world = Simulation(
-      configuration: configuration, network: LossyNetwork(profile: network, random: chance.split()))
+      configuration: configuration, network: LossyNetwork(profile: network, random: chance.split()),
+      names: SimulatedDNS(profile: naming.profile, random: naming.chance))
     var agents: [SimulatedUserAgent] = []
     var hops: [any SimulatedEndpoint] = []
     if configuration.nextHop != nil { hops.append(RelayHop(address: Self.relay, world: world)) }
+    if let zone = naming.nextHop { world.name(Naming.edge, Self.relay, zone, in: naming.edgeURI) }
     for mishap in mishaps { prepare(mishap, in: world) }
     for (number, call) in calls.enumerated() {
       place(call, number, in: world, &chance, &agents, &hops)
     }
+    world.begin()
     world.run()
     return withExtendedLifetime((agents, hops)) {
       SimulationReport(
@@ -122,8 +127,9 @@ public struct Scenario {
       hops.append(ForkingHop(address: target, targets: callees, world: world))
     }
     let callID = Self.callID(number)
-    let transport = call.callees.first?.usesTCP == true ? ";transport=tcp" : ""
-    let uri = "sip:callee@\(target)\(transport)"
+    let isTCP = call.callees.first?.usesTCP == true
+    let (uri, host) = naming.callee(number, at: target, isTCP: isTCP)
+    if let (name, zone) = host { world.name(name, target, zone, isTCP: isTCP, in: uri) }
     if call.caller.hidesBehindNAT { world.expect(caller.contactURI, at: caller.address) }
     world.after(call.plan.startsAfter) { caller.call(uri, callID: callID) }
     if let method = call.plan.greeting {

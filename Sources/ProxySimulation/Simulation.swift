@@ -33,13 +33,14 @@ final class Simulation {
   static let start = MonotonicInstant(nanoseconds: 1_000_000_000)
 
   private(set) var now = Simulation.start
-  private(set) var tally = SimulationTally()
+  var tally = SimulationTally()
   private(set) var violation: Violation?
   var ladder = Ladder(proxy: Simulation.proxyAddress)
   var proxy: Proxy
   var outbox = Outbox()
   private var queue = EventQueue()
   var network: LossyNetwork
+  var names: SimulatedDNS
   private(set) var endpoints: [SocketAddress: any SimulatedEndpoint] = [:]
   var invariants: Invariants
   var connections = ConnectionRegistry()
@@ -55,11 +56,12 @@ final class Simulation {
     var waiting: [() -> Void] = []
   }
 
-  init(configuration: ProxyConfiguration, network: LossyNetwork) {
+  init(configuration: ProxyConfiguration, network: LossyNetwork, names: SimulatedDNS) {
     proxy = Proxy(
       configuration: configuration, environment: ProxyDriver.environment(), startingAt: Self.start)
     invariants = Invariants(configuration: configuration, start: Self.start)
     self.network = network
+    self.names = names
   }
 
   /// An address written in this module; a bad one is our bug.
@@ -70,11 +72,16 @@ final class Simulation {
 
   /// The address in a Route value or a URI in angle brackets; nil when its host is a name.
   static func address(inRoute value: String) -> SocketAddress? {
+    hostPort(inRoute: value).flatMap(SocketAddress.init)
+  }
+
+  /// The host, with its port if it has one, in a Route value or a URI in angle brackets.
+  static func hostPort(inRoute value: String) -> String? {
     let uri = value.utf8.drop { $0 == 60 }.prefix { $0 != 62 && $0 != 59 }
     guard let colon = uri.firstIndex(of: 58) else { return nil }
     let rest = uri[uri.index(after: colon)...]
     let hostPort = rest.lastIndex(of: 64).map { rest[rest.index(after: $0)...] } ?? rest
-    return SocketAddress(String(Substring(hostPort)))
+    return String(Substring(hostPort))
   }
 
   /// What the proxy has counted.
@@ -94,8 +101,8 @@ final class Simulation {
     ladder.remark("\(address) is cut off for \(span.wholeSeconds) s", at: now)
   }
 
-  /// Says that a Contact which leads nowhere belongs to an address (a client behind NAT).
-  func expect(_ contact: String, at address: SocketAddress) { invariants.expect(contact, at: address) }
+  /// Says where a URI leads that does not say so itself: a Contact of a client behind NAT, or a name.
+  func expect(_ uri: String, at address: SocketAddress) { invariants.expect(uri, at: address) }
 
   // MARK: Time out of joint
 
@@ -245,14 +252,16 @@ final class Simulation {
         send(message, from: Self.proxyAddress, to: receiver)
       }
     }
+    let questions = outbox.questions
     outbox.removeAll()
+    ask(questions)
     for ticket in refused {
       proxy.sendFailed(ticket, at: now, into: &outbox)
       dispatch()
     }
   }
 
-  private func fail(_ found: Violation?) {
+  func fail(_ found: Violation?) {
     if violation == nil { violation = found }
   }
 }

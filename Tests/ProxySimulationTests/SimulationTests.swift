@@ -52,6 +52,7 @@ struct SimulationTests {
       .timerBFired, .timerCFired, .timerFFired, .sessionExpiresInserted, .sessionExpiresLowered,
       .sessionExpiresInsertedInResponse, .dialogsRefreshed, .dialogsEndedByBye,
       .dialogsEndedBySessionExpiry, .dialogsEndedByUntimedLifetime, .dialogsEndedBySetupFailure,
+      .nameAnswers, .nameFailures, .nextHopsNotLocated,
     ]
     for turn in turns { #expect(result[turn] > 0, "\(turn)") }
   }
