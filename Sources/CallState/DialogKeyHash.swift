@@ -1,4 +1,4 @@
-import PagedStorage
+public import PagedStorage
 import SIPSyntax
 
 // RFC 3261 §12: the key of a dialog, found from both directions by one probe (F1) and keyed, so that chosen
@@ -7,7 +7,7 @@ import SIPSyntax
 extension DialogTable {
   /// `low`: Call-ID and both tags, the tags in byte order so that either direction gives the same.
   /// `high`: the Call-ID alone, so that all dialogs of a call can be picked out of a walk.
-  func hash(of key: DialogKeyView, in bytes: Span<UInt8>) -> Hash128 {
+  public func hash(of key: DialogKeyView, in bytes: Span<UInt8>) -> Hash128 {
     var hasher = callIDHasher(key.callID, in: bytes)
     var ofCallID = hasher
     let callerFirst = bytes.precedes(key.callerTag, key.calleeTag)
@@ -26,14 +26,14 @@ extension DialogTable {
   }
 
   private func callIDHasher(_ callID: ByteRange, in bytes: Span<UInt8>) -> KeyedHasher {
-    var hasher = KeyedHasher(key: key, output: .bits64)
+    var hasher = KeyedHasher(key: key, output: .bits64, for: .lookup)
     hasher.append(bytes, within: callID)
     hasher.append(UInt64(callID.count))
     return hasher
   }
 
   /// The dialog with this key in either direction: all 128 bits, then the bytes themselves.
-  func match(_ key: DialogKeyView, hash: Hash128, in bytes: Span<UInt8>) -> DialogMatch? {
+  public func match(_ key: DialogKeyView, hash: Hash128, in bytes: Span<UInt8>) -> DialogMatch? {
     var side = DialogSide.caller
     let place = index.first(hash) { place in
       guard records[place].hash == hash, let found = self.side(of: key, at: place, in: bytes) else {

@@ -94,7 +94,7 @@ public struct DialogTable: ~Copyable {
     _ setup: DialogSetup, response: Span<UInt8>, request: Span<UInt8>, chain: inout SlabID,
     at now: MonotonicInstant
   ) -> SlabID? {
-    let hash = hash(of: setup.key, in: response)
+    let hash = setup.hash ?? hash(of: setup.key, in: response)
     if let known = match(setup.key, hash: hash, in: response)?.id {
       prolongEarly(known, at: now)
       return known
@@ -168,7 +168,7 @@ public struct DialogTable: ~Copyable {
     _ setup: DialogSetup, _ response: Span<UInt8>, _ request: Span<UInt8>, adopted: Bool,
     at now: MonotonicInstant
   ) -> SlabID? {
-    let hash = hash(of: setup.key, in: response)
+    let hash = setup.hash ?? hash(of: setup.key, in: response)
     if let known = match(setup.key, hash: hash, in: response)?.id {
       if state(of: known) == .early {
         confirm(known, at: now)

@@ -2,6 +2,7 @@
 // Left open: what a proxy calls a dialog, since §12 speaks of user agents. We chose: one record for each
 // Call-ID and pair of tags that a response to an INVITE has shown us (F1, F2, F3), early or confirmed.
 
+public import PagedStorage
 public import SIPSyntax
 
 /// How far a dialog has come (RFC 3261 §12).
@@ -71,6 +72,8 @@ public struct DialogSetup: BitwiseCopyable, Sendable {
   public var callerTransport: UInt8
   /// The transport of the callee's side.
   public var calleeTransport: UInt8
+  /// The key's hash if the caller of the table knows it already, from ``DialogTable/hash(of:in:)``.
+  public var hash: Hash128?
 
   /// What is known; whatever is left out is empty or 0.
   public init(

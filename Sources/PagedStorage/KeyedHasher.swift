@@ -1,7 +1,8 @@
-/// SipHash-2-4 as its authors published it (Aumasson and Bernstein, 2012; 128-bit output, 2014).
+/// SipHash as its authors published it (Aumasson and Bernstein, 2012; 128-bit output, 2014).
 ///
 /// The key is random per process, so nobody outside can choose Call-IDs, tags or branches that meet
-/// in one place of a table (G11).
+/// in one place of a table (G11). What leaves the process as proof is SipHash-2-4; what only finds places
+/// in tables is SipHash-1-3, as the hash tables of several languages do.
 
 /// 128 bits of keyed hash.
 public struct Hash128: BitwiseCopyable, Hashable, Sendable {
@@ -29,14 +30,22 @@ public struct HashKey: BitwiseCopyable, Sendable {
   }
 }
 
-/// A streaming SipHash-2-4. The caller separates fields by appending lengths or separator bytes.
+/// A streaming SipHash. The caller separates fields by appending lengths or separator bytes.
 public struct KeyedHasher {
   /// Which of the two published functions; they differ from the first byte on.
   public enum Output: Sendable {
-    /// SipHash-2-4-128, for `finish()`.
+    /// 128 bits, for `finish()`.
     case bits128
-    /// SipHash-2-4-64, for `finish64()`.
+    /// 64 bits, for `finish64()`.
     case bits64
+  }
+
+  /// What the hash is for, which decides the number of rounds.
+  public enum Purpose: Sendable {
+    /// Others see the hash and must not be able to make one: SipHash-2-4.
+    case authentication
+    /// The hash stays in this process: SipHash-1-3.
+    case lookup
   }
 
   private var v0: UInt64
@@ -47,9 +56,11 @@ public struct KeyedHasher {
   private var tail: UInt64 = 0
   private var length: UInt64 = 0
   private let output: Output
+  private let isStrong: Bool
 
   /// A hasher that has seen nothing yet.
-  public init(key: HashKey, output: Output = .bits128) {
+  public init(key: HashKey, output: Output = .bits128, for purpose: Purpose = .authentication) {
+    isStrong = purpose == .authentication
     v0 = key.k0 ^ 0x736f_6d65_7073_6575
     v1 = key.k1 ^ 0x646f_7261_6e64_6f6d
     v2 = key.k0 ^ 0x6c79_6765_6e65_7261
@@ -128,21 +139,21 @@ public struct KeyedHasher {
     precondition(output == .bits128)
     compressLength()
     v2 ^= 0xee
-    for _ in 0..<4 { round() }
+    finalize()
     let low = v0 ^ v1 ^ v2 ^ v3
     v1 ^= 0xdd
-    for _ in 0..<4 { round() }
+    finalize()
     return Hash128(high: v0 ^ v1 ^ v2 ^ v3, low: low)
   }
 
   /// Sixty-four bits of hash; the hasher is used up.
   ///
-  /// SipHash-2-4-64 when the hasher was made for it, else the low half of the 128-bit hash.
+  /// The published 64-bit function when the hasher was made for it, else the low half of the 128-bit hash.
   public mutating func finish64() -> UInt64 {
     if output == .bits128 { return finish().low }
     compressLength()
     v2 ^= 0xff
-    for _ in 0..<4 { round() }
+    finalize()
     return v0 ^ v1 ^ v2 ^ v3
   }
 
@@ -156,14 +167,23 @@ public struct KeyedHasher {
     return word | capitals >> 2
   }
 
+  @inline(__always)
   private mutating func compressLength() { compress(tail | length << 56) }
 
   @inline(__always)
   private mutating func compress(_ word: UInt64) {
     v3 ^= word
     round()
-    round()
+    if isStrong { round() }
     v0 ^= word
+  }
+
+  @inline(__always)
+  private mutating func finalize() {
+    round()
+    round()
+    round()
+    if isStrong { round() }
   }
 
   @inline(__always)

@@ -31,9 +31,14 @@ struct BranchCodec {
 
   /// Appends the branch of a request that is forwarded without a transaction.
   func writeStateless(_ hash: Hash128, to output: inout OutputBuffer) {
+    // The table's own hash stays inside.
+    var hasher = KeyedHasher(key: key)
+    hasher.append(hash.high)
+    hasher.append(hash.low)
+    let visible = hasher.finish()
     output.append("z9hG4bKca")
-    output.append(base32: hash.high, digits: 13)
-    output.append(base32: hash.low, digits: 13)
+    output.append(base32: visible.high, digits: 13)
+    output.append(base32: visible.low, digits: 13)
   }
 
   /// The client transaction a branch names, if this process wrote it; the slot may be gone since.
@@ -70,11 +75,13 @@ struct BranchCodec {
 extension OutputBuffer {
   /// Appends the low `5 * digits` bits of a number, most significant digit first.
   mutating func append(base32 number: UInt64, digits: Int) {
-    var shift = digits * 5
-    while shift > 0 {
-      shift -= 5
-      let digit = UInt8(truncatingIfNeeded: shift < 64 ? number >> UInt64(shift) & 31 : 0)
-      append(digit < 10 ? 0x30 + digit : 0x61 - 10 + digit)
+    append(upTo: digits) { output in
+      var shift = UInt64(digits) * 5
+      while shift > 0 {
+        shift &-= 5
+        let digit = UInt8(truncatingIfNeeded: shift < 64 ? number &>> shift & 31 : 0)
+        output.append(digit &+ (digit < 10 ? 0x30 : 0x61 &- 10))
+      }
     }
   }
 }
@@ -84,16 +91,12 @@ extension Span<UInt8> {
   func base32(at offset: Int, digits: Int) -> UInt64? {
     guard offset >= 0, digits >= 0, offset <= count, digits <= count - offset else { return nil }
     var number: UInt64 = 0
-    for position in offset..<offset + digits {
+    for position in offset..<offset &+ digits {
       let byte = self[position]
-      let digit: UInt8
-      switch byte {
-      case 0x30...0x39: digit = byte - 0x30
-      case 0x61...0x76: digit = byte - 0x61 + 10
-      case 0x41...0x56: digit = byte - 0x41 + 10
-      default: return nil
-      }
-      number = number << 5 | UInt64(digit)
+      let decimal = byte &- 0x30
+      let letter = (byte | 0x20) &- 0x61
+      guard decimal < 10 || letter < 22 else { return nil }
+      number = number &<< 5 | UInt64(decimal < 10 ? decimal : letter &+ 10)
     }
     return number
   }

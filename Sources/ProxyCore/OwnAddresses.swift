@@ -17,7 +17,23 @@ struct OwnAddresses {
     let transport: TransportProtocol?
   }
 
-  private let listeners: [Listener]
+  /// What the path of a message asks of a listener, without references.
+  fileprivate struct Place: BitwiseCopyable {
+    let transport: TransportProtocol
+    /// Bound address, compared in binary.
+    let ip: IPAddress
+    let port: UInt16
+    /// Written beside the host.
+    let visiblePort: UInt16
+    let isNamed: Bool
+    /// Host and port as peers see them, in ``visible``; empty for a wildcard that goes by the address of each flow.
+    let hostPort: ByteRange
+    /// The host alone, where its SRV records are to count; empty elsewhere.
+    let serviceHost: ByteRange
+  }
+
+  private let places: [Place]
+  private let visible: [UInt8]
   private var names: [Name] = []
   private var localAddresses: [IPAddress]
   /// Names whose every address was found to be ours, and until when that is believed.
@@ -28,7 +44,9 @@ struct OwnAddresses {
   private static let localAddressLimit = 1024
 
   init(listeners: [Listener], names: [OwnName], localAddresses: [IPAddress]) {
-    self.listeners = listeners
+    var visible = OutputBuffer(capacity: 64 * listeners.count)
+    places = listeners.map { Place($0, visible: &visible) }
+    self.visible = visible.bytes
     self.localAddresses = localAddresses.map(\.canonical)
     for name in names { add(name.host, name.port, nil) }
     for listener in listeners {
@@ -109,19 +127,17 @@ struct OwnAddresses {
     if let own = name.port, own != meant { return false }
     if let own = name.transport { return transport == nil || transport == own }
     if transport == nil, name.port != nil || written == nil { return true }
-    return listeners.contains { listener in
-      (transport == nil || transport == listener.transport)
-        && (name.port != nil || written == nil || written == listener.bound.port)
+    return places.contains { place in
+      (transport == nil || transport == place.transport)
+        && (name.port != nil || written == nil || written == place.port)
     }
   }
 
   private func listenerIndex(ip: IPAddress, port: UInt16, transport: TransportProtocol?) -> Int? {
-    listeners.firstIndex { listener in
-      guard listener.bound.port == port, transport == nil || transport == listener.transport else {
-        return false
-      }
-      let bound = listener.bound.ip.canonical
-      return bound == ip || (bound.isUnspecified && bound.family == ip.family && localAddresses.contains(ip))
+    places.firstIndex { place in
+      guard place.port == port, transport == nil || transport == place.transport else { return false }
+      return place.ip == ip
+        || (place.ip.isUnspecified && place.ip.family == ip.family && localAddresses.contains(ip))
     }
   }
 
@@ -129,17 +145,15 @@ struct OwnAddresses {
   /// else the first.
   func listener(for ip: IPAddress, over transport: TransportProtocol, preferring index: UInt16) -> UInt16? {
     let family = ip.canonical.family
-    func fits(_ listener: Listener) -> Bool {
-      listener.transport == transport && listener.bound.ip.canonical.family == family
-    }
-    if Int(index) < listeners.count {
-      if fits(listeners[Int(index)]) { return index }
-      let address = listeners[Int(index)].bound.ip
-      if let beside = listeners.firstIndex(where: { fits($0) && $0.bound.ip == address }) {
+    func fits(_ place: Place) -> Bool { place.transport == transport && place.ip.family == family }
+    if Int(index) < places.count {
+      if fits(places[Int(index)]) { return index }
+      let address = places[Int(index)].ip
+      if let beside = places.firstIndex(where: { fits($0) && $0.ip == address }) {
         return UInt16(truncatingIfNeeded: beside)
       }
     }
-    return listeners.firstIndex(where: fits).map { UInt16(truncatingIfNeeded: $0) }
+    return places.firstIndex(where: fits).map { UInt16(truncatingIfNeeded: $0) }
   }
 
   /// Whether a datagram can be sent to an address.
@@ -147,75 +161,89 @@ struct OwnAddresses {
 
   /// What can be spoken at all, for the choice of servers behind a name (D49–D52).
   var supportedTransports: SupportedTransports {
-    listeners.reduce(into: []) { all, listener in
-      all.insert(SupportedTransports(listener.transport, listener.bound.ip.canonical.family))
+    places.reduce(into: []) { all, place in
+      all.insert(SupportedTransports(place.transport, place.ip.family))
     }
   }
 
   /// Appends the host and port by which peers on a flow know us: Via sent-by (D8, B56).
   func writeHostPort(of flow: Flow, to output: inout OutputBuffer) {
-    guard Int(flow.listener) < listeners.count else { return }
-    let listener = listeners[Int(flow.listener)]
-    if let host = listener.advertisedHost {
-      output.append(host.span)
-    } else {
-      let ip = listener.bound.ip.isUnspecified ? flow.local : listener.bound.ip
-      ip.write(to: &output, bracketed: true)
-    }
+    guard Int(flow.listener) < places.count else { return }
+    let place = places[Int(flow.listener)]
+    guard place.hostPort.isEmpty else { return output.append(visible.span, place.hostPort) }
+    flow.local.write(to: &output, bracketed: true)
     output.append(UInt8(ascii: ":"))
-    output.append(decimal: UInt64(listener.advertisedPort ?? listener.bound.port))
+    output.append(decimal: UInt64(place.visiblePort))
   }
 
   /// Appends the host by which later requests find us, with the port unless it is the usual one of a name: without
   /// it the name's SRV records count, which may lead to a stand-in (D58).
   func writeRouteHost(of flow: Flow, to output: inout OutputBuffer) {
-    guard Int(flow.listener) < listeners.count else { return }
-    let listener = listeners[Int(flow.listener)]
-    guard let host = listener.advertisedHost, listener.advertisedPort == nil,
-      listener.bound.port == listener.transport.defaultPort,
-      IPAddress(host.span, ByteRange(0, host.count)) == nil
-    else {
-      writeHostPort(of: flow, to: &output)
-      return
-    }
-    output.append(host.span)
+    guard Int(flow.listener) < places.count else { return }
+    let host = places[Int(flow.listener)].serviceHost
+    guard !host.isEmpty else { return writeHostPort(of: flow, to: &output) }
+    output.append(visible.span, host)
   }
 
   /// Whether two flows show peers the same host, port and transport, so that one Record-Route serves both (B54).
   func showSameAddress(_ left: Flow, _ right: Flow) -> Bool {
-    guard Int(left.listener) < listeners.count, Int(right.listener) < listeners.count else { return false }
-    let (one, other) = (listeners[Int(left.listener)], listeners[Int(right.listener)])
-    guard one.transport == other.transport,
-      one.advertisedPort ?? one.bound.port == other.advertisedPort ?? other.bound.port
+    guard Int(left.listener) < places.count, Int(right.listener) < places.count else { return false }
+    let (one, other) = (places[Int(left.listener)], places[Int(right.listener)])
+    guard one.transport == other.transport, one.visiblePort == other.visiblePort, one.isNamed == other.isNamed
     else { return false }
-    if one.advertisedHost != nil || other.advertisedHost != nil {
-      return one.advertisedHost == other.advertisedHost
-    }
+    if one.isNamed { return visible.span.equal(one.hostPort, other.hostPort) }
     return ownAddress(of: left, one) == ownAddress(of: right, other)
   }
 
   /// The address that stands for us on a flow when no name is advertised.
-  private func ownAddress(of flow: Flow, _ listener: Listener) -> IPAddress {
-    (listener.bound.ip.isUnspecified ? flow.local : listener.bound.ip).canonical
+  private func ownAddress(of flow: Flow, _ place: Place) -> IPAddress {
+    place.ip.isUnspecified ? flow.local.canonical : place.ip
   }
 
   /// Whether answers on a listener need the local address written down (a wildcard listener).
   func isWildcard(_ index: UInt16) -> Bool {
-    Int(index) < listeners.count && listeners[Int(index)].bound.ip.isUnspecified
+    Int(index) < places.count && places[Int(index)].ip.isUnspecified
   }
 
   /// Transport of a listener; UDP for an index that is none.
   func transport(of index: UInt16) -> TransportProtocol {
-    Int(index) < listeners.count ? listeners[Int(index)].transport : .udp
+    Int(index) < places.count ? places[Int(index)].transport : .udp
   }
 
   /// Whether we listen on a transport at all.
   func speaks(_ transport: TransportProtocol) -> Bool {
-    listeners.contains { $0.transport == transport }
+    places.contains { $0.transport == transport }
   }
 
   /// Whether a listener index (from a token) exists.
-  func hasListener(_ index: UInt16) -> Bool { Int(index) < listeners.count }
+  func hasListener(_ index: UInt16) -> Bool { Int(index) < places.count }
+}
+
+extension OwnAddresses.Place {
+  /// Notes a listener, and writes its names behind those that are in `visible`.
+  init(_ listener: Listener, visible: inout OutputBuffer) {
+    transport = listener.transport
+    ip = listener.bound.ip.canonical
+    port = listener.bound.port
+    visiblePort = listener.advertisedPort ?? listener.bound.port
+    isNamed = listener.advertisedHost != nil
+    let start = visible.count
+    if let host = listener.advertisedHost {
+      visible.append(host.span)
+    } else if !ip.isUnspecified {
+      listener.bound.ip.write(to: &visible, bracketed: true)
+    }
+    let end = visible.count
+    if end > start {
+      visible.append(UInt8(ascii: ":"))
+      visible.append(decimal: UInt64(visiblePort))
+    }
+    hostPort = ByteRange(start, visible.count)
+    let isService =
+      isNamed && listener.advertisedPort == nil && port == transport.defaultPort
+      && IPAddress(visible.bytes.span, ByteRange(start, end)) == nil
+    serviceHost = isService ? ByteRange(start, end) : .none
+  }
 }
 
 extension Span<UInt8> {

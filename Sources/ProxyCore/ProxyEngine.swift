@@ -19,6 +19,8 @@ struct Workbench: ~Copyable {
   /// The stored request's octets, copied out of the arena.
   var storedBytes = OutputBuffer(capacity: 2048)
   var edits = MessageEdits()
+  /// What is deleted from the response at hand when it goes upstream: our own Via.
+  var ownVia = ByteRange.none
 }
 
 /// State and rules of the proxy: everything between a parsed message and the outbox.

@@ -121,7 +121,7 @@ extension ProxyEngine {
     namePeer(of: target, plan, bytes, in: &outbox)
     counters.add(to: .requestsForwarded)
     clients.slab[client.index].sent = stored
-    clients.slab[client.index].contact = contactAfterEdits(message, bytes, edits)
+    if refresh != nil { clients.slab[client.index].contact = contactAfterEdits(message, bytes, edits) }
     return .sent(client)
   }
 

@@ -111,10 +111,8 @@ extension ProxyEngine {
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ server: UInt32, _ decision: ResponseDecision?,
     _ bench: inout Workbench, into outbox: inout Outbox
   ) -> Int? {
-    var vias = ListCursor(.via, in: message)
-    guard let ours = vias.next(message, bytes) else { return nil }
     bench.edits.removeAll()
-    bench.edits.delete(ours.removal)
+    bench.edits.delete(bench.ownVia)
     addVersion(message, to: &bench.edits)
     let replies = servers.slab[server].replies
     addContentLength(message, over: replies, to: &bench.edits)
@@ -133,11 +131,14 @@ extension ProxyEngine {
   }
 
   /// Whether a Via is left for the next hop upstream (B69), and names no broadcast, multicast or unspecified
-  /// address (B89). Asked before the response counts for anything: one that cannot be passed on never came.
-  func canGoUpstream(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>) -> Bool {
+  /// address (B89). Asked before the response counts for anything: one that cannot be passed on never came. `ownVia`
+  /// becomes what is deleted then.
+  func canGoUpstream(
+    _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, ownVia: inout ByteRange
+  ) -> Bool {
     var vias = ListCursor(.via, in: message)
-    _ = vias.next(message, bytes)
-    guard let next = vias.next(message, bytes) else { return false }
+    guard let ours = vias.next(message, bytes), let next = vias.next(message, bytes) else { return false }
+    ownVia = ours.removal
     guard let ip = readSentByAddress(bytes, next.value), ip.isBroadcast || ip.isMulticast || ip.isUnspecified
     else { return true }
     // Behind a `received` the host is only what the client wrote; answers go to what was observed.

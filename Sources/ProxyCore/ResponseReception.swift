@@ -21,7 +21,9 @@ extension ProxyEngine {
       counters.add(to: .droppedStrayResponse)
       return
     }
-    guard clients.slab[client].flags.contains(.isCancel) || canGoUpstream(message, bytes) else {
+    guard
+      clients.slab[client].flags.contains(.isCancel) || canGoUpstream(message, bytes, ownVia: &bench.ownVia)
+    else {
       counters.add(to: .droppedUnsendableResponse)
       return
     }

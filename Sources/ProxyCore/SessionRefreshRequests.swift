@@ -133,7 +133,7 @@ extension ProxyEngine {
 
   /// The same for a Call-ID given by an operator.
   func callIDHash(_ bytes: Span<UInt8>, _ callID: ByteRange) -> UInt64 {
-    var hasher = KeyedHasher(key: processKey, output: .bits64)
+    var hasher = KeyedHasher(key: processKey, output: .bits64, for: .lookup)
     hasher.appendField(bytes, callID)
     return hasher.finish64()
   }

@@ -71,7 +71,9 @@ extension ProxyEngine {
   ) -> DialogMatch? {
     let isInDialog = servers.slab[server].flags.contains(.inDialog)
     let contact = contact(message, bytes)
-    let known = findDialog(message, bytes)
+    let key = dialogKey(message)
+    let hash = dialogs.hash(of: key, in: bytes)
+    let known = dialogs.match(key, hash: hash, in: bytes)
     if isInDialog, let known {
       let other: DialogSide = known.side == .caller ? .callee : .caller
       dialogs.updateContact(of: other, to: contact, in: bytes, on: known.id, at: now)
@@ -79,7 +81,7 @@ extension ProxyEngine {
       return known
     }
     if known == nil, !mayMakeDialog(message, bytes, of: server) { return nil }
-    let setup = dialogSetup(message, contact: contact, of: server)
+    let setup = dialogSetup(message, key, hash, contact: contact, of: server)
     let request = branch(of: server).map { clients.slab[$0].sent } ?? .none
     let id = Self.makeDialog(
       in: &dialogs, arena: arena, request: request, setup, bytes, adopting: isInDialog, at: now)
@@ -117,9 +119,7 @@ extension ProxyEngine {
   private func isOver(_ message: borrowing SIPMessage, _ bytes: Span<UInt8>, of server: UInt32) -> Bool {
     let record = servers.slab[server]
     if record.flags.contains(.inDialog) { return !record.dialog.isNone }
-    let key = DialogKeyView(
-      callID: message.callID, callerTag: message.from.tag, calleeTag: message.to.tag)
-    return dialogs.hasEnded(key, in: bytes, chain: record.earlyDialogs)
+    return dialogs.hasEnded(dialogKey(message), in: bytes, chain: record.earlyDialogs)
   }
 
   private static func makeDialog(
@@ -138,12 +138,17 @@ extension ProxyEngine {
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, of server: UInt32, at now: MonotonicInstant
   ) {
     guard message.to.hasTag, !servers.slab[server].flags.contains(.inDialog) else { return }
-    let isKnown = findDialog(message, bytes) != nil
-    if !isKnown, Int(servers.slab[server].earlyDialogCount) >= configuration.maxForks {
+    let key = dialogKey(message)
+    let hash = dialogs.hash(of: key, in: bytes)
+    if let known = dialogs.match(key, hash: hash, in: bytes) {
+      dialogs.prolongEarly(known.id, at: now)
+      return
+    }
+    guard Int(servers.slab[server].earlyDialogCount) < configuration.maxForks else {
       counters.add(to: .earlyDialogLimitReached)
       return
     }
-    let setup = dialogSetup(message, contact: contact(message, bytes), of: server)
+    let setup = dialogSetup(message, key, hash, contact: contact(message, bytes), of: server)
     let request = branch(of: server).map { clients.slab[$0].sent } ?? .none
     var chain = servers.slab[server].earlyDialogs
     let id = Self.makeEarlyDialog(
@@ -151,7 +156,7 @@ extension ProxyEngine {
     servers.slab[server].earlyDialogs = chain
     if id == nil {
       counters.add(to: .dialogLimitReached)
-    } else if !isKnown {
+    } else {
       servers.slab[server].earlyDialogCount += 1
     }
   }
@@ -165,17 +170,23 @@ extension ProxyEngine {
     }
   }
 
+  /// The key of the dialog that a response to the caller's request shows.
+  private func dialogKey(_ message: borrowing SIPMessage) -> DialogKeyView {
+    DialogKeyView(callID: message.callID, callerTag: message.from.tag, calleeTag: message.to.tag)
+  }
+
   private func dialogSetup(
-    _ message: borrowing SIPMessage, contact: ByteRange, of server: UInt32
+    _ message: borrowing SIPMessage, _ key: DialogKeyView, _ hash: Hash128, contact: ByteRange,
+    of server: UInt32
   ) -> DialogSetup {
-    let key = DialogKeyView(
-      callID: message.callID, callerTag: message.from.tag, calleeTag: message.to.tag)
     let branch = branch(of: server)
-    return DialogSetup(
+    var setup = DialogSetup(
       key: key, calleeContact: contact, callerContact: branch.map { clients.slab[$0].contact } ?? .none,
       cSeq: message.cSeq.number,
       callerTransport: own.transport(of: servers.slab[server].replies.listener).rawValue,
       calleeTransport: branch.map { own.transport(of: clients.slab[$0].flow.listener).rawValue } ?? 0)
+    setup.hash = hash
+    return setup
   }
 
   /// F17: the Contact of a refresh that succeeded is its sender's new target.

@@ -32,7 +32,7 @@ struct SourceShares {
 
   private func bucket(_ source: IPAddress) -> Int {
     let source = source.canonical
-    var hasher = KeyedHasher(key: key, output: .bits64)
+    var hasher = KeyedHasher(key: key, output: .bits64, for: .lookup)
     hasher.append(source.high)
     hasher.append(source.low)
     return Int(truncatingIfNeeded: hasher.finish64() & UInt64(Self.bucketCount - 1))

@@ -63,19 +63,21 @@ struct TokenBytes {
 
   /// Appends these octets as base64url without padding: only token characters.
   func writeBase64(to output: inout OutputBuffer) {
-    var bits: UInt32 = 0
-    var available: UInt32 = 0
-    for position in 0..<count {
-      bits = bits << 8 | UInt32(octets[position])
-      available += 8
-      while available >= 6 {
-        available -= 6
-        output.append(Self.character(UInt8(truncatingIfNeeded: bits >> available & 63)))
+    output.append(upTo: (count * 8 + 5) / 6) { output in
+      var bits: UInt32 = 0
+      var available: UInt32 = 0
+      for position in 0..<count {
+        bits = bits &<< 8 | UInt32(octets[position])
+        available &+= 8
+        while available >= 6 {
+          available &-= 6
+          output.append(Self.character(UInt8(truncatingIfNeeded: bits &>> available & 63)))
+        }
+        bits &= (1 &<< available) &- 1
       }
-      bits &= (1 << available) - 1
-    }
-    if available > 0 {
-      output.append(Self.character(UInt8(truncatingIfNeeded: bits << (6 - available) & 63)))
+      if available > 0 {
+        output.append(Self.character(UInt8(truncatingIfNeeded: bits &<< (6 &- available) & 63)))
+      }
     }
   }
 

@@ -22,7 +22,7 @@ extension SIPMethod {
   /// Equal for equal method names: known methods by number, others by a hash of the name (E2).
   func hash(name: ByteRange, in bytes: Span<UInt8>, key: HashKey) -> UInt32 {
     guard self == .other else { return UInt32(rawValue) }
-    var hasher = KeyedHasher(key: key, output: .bits64)
+    var hasher = KeyedHasher(key: key, output: .bits64, for: .lookup)
     hasher.append(bytes, from: name.lowerBound, to: name.upperBound)
     return UInt32(truncatingIfNeeded: hasher.finish64()) | 0x8000_0000
   }
@@ -39,7 +39,7 @@ extension TransactionKey {
     let via = message.topVia
     let method: SIPMethod = message.method == .ack ? .invite : message.method
     methodHash = method.hash(name: message.methodName, in: bytes, key: key)
-    var hasher = KeyedHasher(key: key)
+    var hasher = KeyedHasher(key: key, for: .lookup)
     if let branch = via.branch, via.hasMagicCookie, !via.isBareCookie {
       isWithoutCookie = false
       hasher.appendLowercased(bytes, from: branch.lowerBound, to: branch.upperBound)
@@ -71,7 +71,7 @@ extension KeyedHasher {
 /// Hash of a tag, 0 for none: tells To tags apart where RFC 2543 matching needs them (C51).
 func tagHash(_ tag: ByteRange, _ bytes: Span<UInt8>, key: HashKey) -> UInt32 {
   guard !tag.isEmpty else { return 0 }
-  var hasher = KeyedHasher(key: key, output: .bits64)
+  var hasher = KeyedHasher(key: key, output: .bits64, for: .lookup)
   hasher.append(bytes, from: tag.lowerBound, to: tag.upperBound)
   return UInt32(truncatingIfNeeded: hasher.finish64()) | 1
 }

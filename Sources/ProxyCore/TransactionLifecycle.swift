@@ -57,7 +57,7 @@ extension ProxyEngine {
 
   /// What a response has in common with its request besides the branch.
   func identity(of message: borrowing SIPMessage, _ bytes: Span<UInt8>) -> UInt32 {
-    var hasher = KeyedHasher(key: processKey, output: .bits64)
+    var hasher = KeyedHasher(key: processKey, output: .bits64, for: .lookup)
     hasher.appendField(bytes, message.callID)
     hasher.appendField(bytes, message.from.tag)
     hasher.append(UInt64(message.cSeq.number))

@@ -41,7 +41,9 @@ extension NameAddress {
       scanner.skipSpace(bytes)
     } else {
       // display-name = *(token LWS), the last LWS optional (E30)
-      while !scanner.token(bytes).isEmpty { scanner.skipSpace(bytes) }
+      while scanner.peek(bytes) != UInt8(ascii: "<"), !scanner.token(bytes).isEmpty {
+        scanner.skipSpace(bytes)
+      }
       if scanner.peek(bytes) != UInt8(ascii: "<") {
         scanner.position = start
         return scanBareURI(bytes, &scanner)

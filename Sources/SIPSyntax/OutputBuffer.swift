@@ -4,7 +4,7 @@
 /// buffer has reached its working size. Not copyable, so that no accidental copy costs an allocation.
 public struct OutputBuffer: ~Copyable, Sendable {
   /// What was written; use `bytes.span` to read it.
-  public private(set) var bytes: [UInt8] = []
+  public internal(set) var bytes: [UInt8] = []
 
   /// An empty buffer with room for `capacity` bytes.
   public init(capacity: Int) { bytes.reserveCapacity(capacity) }
@@ -40,13 +40,21 @@ public struct OutputBuffer: ~Copyable, Sendable {
     bytes.append(copying: source, from: range.lowerBound, to: range.upperBound)
   }
 
+  /// Appends at most `count` bytes that `write` puts into a span: one check of the room for all of them.
+  public mutating func append(upTo count: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
+    bytes.append(addingCapacity: count, initializingWith: write)
+  }
+
   /// Appends a number in decimal, without leading zeros.
   public mutating func append(decimal number: UInt64) {
-    var divisor: UInt64 = 1
+    if number < 10 { return bytes.append(48 &+ UInt8(truncatingIfNeeded: number)) }
+    var divisor: UInt64 = 10
     while number / divisor >= 10 { divisor &*= 10 }
-    while divisor > 0 {
-      bytes.append(48 &+ UInt8(truncatingIfNeeded: (number / divisor) % 10))
-      divisor /= 10
+    append(upTo: 20) { output in
+      while divisor > 0 {
+        output.append(48 &+ UInt8(truncatingIfNeeded: (number / divisor) % 10))
+        divisor /= 10
+      }
     }
   }
 

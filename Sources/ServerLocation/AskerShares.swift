@@ -22,7 +22,7 @@ struct Asker: Hashable, Sendable, BitwiseCopyable {
       self = .proxy
       return
     }
-    var hasher = KeyedHasher(key: key, output: .bits64)
+    var hasher = KeyedHasher(key: key, output: .bits64, for: .lookup)
     hasher.append(source.high)
     hasher.append(source.family == .v4 ? source.low : 0)
     index = UInt16(truncatingIfNeeded: hasher.finish64() & UInt64(Asker.count - 1))

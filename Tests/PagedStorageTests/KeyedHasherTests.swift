@@ -1,8 +1,10 @@
 import PagedStorage
 import Testing
 
-/// SipHash-2-4 written a second time, straight from the paper's description over a whole array.
-func referenceSipHash(_ key: [UInt8], _ message: [UInt8], wide: Bool) -> [UInt8] {
+/// SipHash written a second time, straight from the paper's description over a whole array.
+func referenceSipHash(
+  _ key: [UInt8], _ message: [UInt8], wide: Bool, rounds: (each: Int, last: Int) = (2, 4)
+) -> [UInt8] {
   func word(_ bytes: some Collection<UInt8>) -> UInt64 {
     bytes.enumerated().reduce(0) { $0 | UInt64($1.element) << (8 * $1.offset) }
   }
@@ -11,7 +13,7 @@ func referenceSipHash(_ key: [UInt8], _ message: [UInt8], wide: Bool) -> [UInt8]
   let constants: [UInt64] = [0x736f6d6570736575, 0x646f72616e646f6d, 0x6c7967656e657261, 0x7465646279746573]
   var v = (0..<4).map { constants[$0] ^ word(key[($0 % 2 * 8)..<($0 % 2 * 8 + 8)]) }
   if wide { v[1] ^= 0xee }
-  func rounds(_ count: Int) {
+  func mix(_ count: Int) {
     for _ in 0..<count {
       v[0] &+= v[1]
       v[2] &+= v[3]
@@ -31,19 +33,19 @@ func referenceSipHash(_ key: [UInt8], _ message: [UInt8], wide: Bool) -> [UInt8]
   for start in stride(from: 0, to: padded.count, by: 8) {
     let block = word(padded[start..<start + 8])
     v[3] ^= block
-    rounds(2)
+    mix(rounds.each)
     v[0] ^= block
   }
   v[2] ^= wide ? 0xee : 0xff
-  rounds(4)
+  mix(rounds.last)
   let first = bytes(v.reduce(0, ^))
   guard wide else { return first }
   v[1] ^= 0xdd
-  rounds(4)
+  mix(rounds.last)
   return first + bytes(v.reduce(0, ^))
 }
 
-@Suite("G11: the keyed hash is SipHash-2-4")
+@Suite("G11: the keyed hash is SipHash")
 struct KeyedHasherTests {
   static let keyBytes: [UInt8] = Array(0..<16)
   static let key = HashKey(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908)
@@ -75,6 +77,15 @@ struct KeyedHasherTests {
     #expect(Self.littleEndian(hash) == referenceSipHash(Self.keyBytes, message, wide: true))
     let narrowBytes = Self.littleEndian(Hash128(high: 0, low: narrow.finish64())).prefix(8)
     #expect(Array(narrowBytes) == referenceSipHash(Self.keyBytes, message, wide: false))
+  }
+
+  @Test("what only finds places has fewer rounds: SipHash-1-3", arguments: 0..<40)
+  func lookup(length: Int) {
+    let message = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 11 &+ 5) }
+    var hasher = KeyedHasher(key: Self.key, for: .lookup)
+    hasher.append(message.span)
+    let expected = referenceSipHash(Self.keyBytes, message, wide: true, rounds: (1, 3))
+    #expect(Self.littleEndian(hasher.finish()) == expected)
   }
 
   @Test("how the bytes are cut into pieces makes no difference", arguments: [21, 22, 23] as [UInt64])
