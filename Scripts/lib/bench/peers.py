@@ -64,9 +64,11 @@ class Relay(Peer):
         BUILT.mkdir(exist_ok=True)
         self.program = BUILT / "relay"
         source = ROOT / "Tests" / "Bench" / "relay.c"
-        compiler = shlex.split(os.environ.get("CC", "cc"))
-        if not shutil.which(compiler[0]):
-            raise Failed(f"the relay needs a C compiler, and there is no {compiler[0]}")
+        # A Swift toolchain brings clang along.
+        compilers = [shlex.split(one) for one in (os.environ.get("CC", ""), "cc", "gcc", "clang") if one]
+        compiler = next((one for one in compilers if shutil.which(one[0])), None)
+        if not compiler:
+            raise Failed("the relay needs a C compiler, and there is none")
         # Beside its place first: another bench may be running the old one.
         fresh = BUILT / f"relay.{os.getpid()}"
         built = subprocess.run([*compiler, "-O2", "-Wall", "-o", str(fresh), str(source)], stderr=subprocess.PIPE, text=True)

@@ -19,7 +19,7 @@ def storm(stand, options):
     due_in = math.ceil(ramp + 90 + options.margin)
     seconds = []
     pss_start = stand.pss()
-    with Sampler(stand.cpu_total, 1.0) as cpu, Sampler(stand.pss, 1.0) as memory, \
+    with Sampler(stand.cpu_total, 1.0) as cpu, Sampler(stand.pss, 2.0) as memory, \
             Sampler(stand.peer.count, 0.5) as counted:
         # The generator says the time of each second itself: its own start-up does not matter.
         found = stand.generate(
