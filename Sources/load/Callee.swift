@@ -78,7 +78,8 @@ final class Callee {
 
   /// Repeats what has not been acknowledged for too long.
   func repeatDue(at now: MonotonicInstant) {
-    while let due = repetitions.takeDue(at: now) {
+    var repeats = 0
+    while repeats < Repetitions<UInt32>.burst, let due = repetitions.takeDue(at: now) {
       guard let kept = unacknowledged[due.element] else { continue }
       if due.isLast {
         neverAcknowledged += 1
@@ -86,6 +87,7 @@ final class Callee {
         continue
       }
       repeated += 1
+      repeats += 1
       port.send(to: kept.destination) { $0.append(kept.answer) }
       repetitions.repeated(due, at: now)
     }

@@ -103,7 +103,8 @@ final class Caller {
         sendNext(number, .leaving, at: now)
       }
     }
-    while let due = repetitions.takeDue(at: now) {
+    var repeats = 0
+    while repeats < Repetitions<Pending>.burst, let due = repetitions.takeDue(at: now) {
       let call = calls[Int(due.element.call)]
       guard call.sequence == due.element.sequence else { continue }
       switch call.phase {
@@ -127,6 +128,7 @@ final class Caller {
       case .proceeding, .up, .over: break
       }
       repetitions.repeated(due, at: now)
+      repeats += 1
     }
   }
 

@@ -6,8 +6,9 @@ import Timekeeping
 
 /// A UDP socket of the generator: reads in batches, collects what is sent and lets it leave in batches.
 final class DatagramPort {
-  /// Batches read at a time, before other sockets and the clock have their turn.
-  private static let readLimit = 4
+  /// Batches read at a time, before other sockets and the clock have their turn: more than a turn can cause answers,
+  /// so that what arrives never waits for what is sent.
+  private static let readLimit = 16
   private static let receiveBufferSize: Int32 = 16 << 20
 
   /// Where it is bound.

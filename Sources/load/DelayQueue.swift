@@ -87,6 +87,9 @@ struct Repetitions<Element> {
     append(Item(element: due.element, pattern: due.pattern, step: UInt8(due.step + 1)), at: now)
   }
 
+  /// How many are sent again in one turn at most: what is late already must not crowd out what arrives.
+  static var burst: Int { 128 }
+
   /// Something that is due; the caller drops it when its answer has come.
   mutating func takeDue(at now: MonotonicInstant) -> Due? {
     for index in queues.indices {

@@ -45,16 +45,24 @@ struct LoadPlan {
 }
 
 /// Begins things evenly: so many a second, so many in all.
+///
+/// What is a little late is made up for. When the generator got no processor for longer, the schedule slips instead: a
+/// burst that fills every buffer would measure nothing but itself.
 struct Pace {
+  /// How much is made up for.
+  static let patience = TimeSpan.milliseconds(20)
+
   private let rate: Double
   private let total: Int
-  private let start: MonotonicInstant
+  private var start: MonotonicInstant
   /// How many were begun.
   private(set) var begun = 0
   /// The longest that one was begun behind its time.
   private(set) var latest = TimeSpan.zero
+  /// How much later than planned the schedule ends.
+  private(set) var slipped = TimeSpan.zero
 
-  /// A pace that begins now; `total` nil for without end.
+  /// A pace that begins at `start`; `total` nil for without end.
   init(_ rate: Double, _ total: Int?, from start: MonotonicInstant) {
     self.rate = rate
     self.total = rate > 0 ? total ?? Int.max : 0
@@ -69,7 +77,13 @@ struct Pace {
     guard !isDone else { return false }
     let due = start + TimeSpan(nanoseconds: Int64(Double(begun) * 1e9 / rate))
     guard due <= now else { return false }
-    latest = max(latest, now.duration(since: due))
+    let lateness = now.duration(since: due)
+    latest = max(latest, lateness)
+    if lateness > Pace.patience {
+      let slip = TimeSpan(nanoseconds: lateness.nanoseconds - Pace.patience.nanoseconds)
+      slipped = slipped + slip
+      start = start + slip
+    }
     begun += 1
     return true
   }

@@ -90,6 +90,7 @@ enum LoadReport {
     json.object("generator") { json in
       json.field("cpu_ms", time.tv_sec * 1_000 + time.tv_nsec / 1_000_000)
       json.field("late_us", run.lateness.nanoseconds / 1_000)
+      json.field("slipped_ms", run.slipped.wholeMilliseconds)
       json.field("unsent", ports.reduce(0) { $0 + $1.unsent })
       json.field("refused", ports.reduce(0) { $0 + $1.refused })
       json.field("dropped", ports.reduce(0) { $0 + $1.dropped })

@@ -14,7 +14,7 @@ final class LoadRun {
   }
 
   /// Calls begun in one tick at most, so that answers are read in between when the generator is behind.
-  private static let burst = 256
+  private static let burst = 128
 
   /// What was asked for.
   let plan: LoadPlan
@@ -31,7 +31,9 @@ final class LoadRun {
   let started: MonotonicInstant
   private(set) var duration = TimeSpan.zero
   /// The longest that a call was begun behind its time.
-  var lateness: TimeSpan { max(ramp.latest, load.latest, probes.latest) }
+  var lateness: TimeSpan { [ramp, load, probes].map(\.latest).max() ?? .zero }
+  /// How much later than planned the schedules ended.
+  var slipped: TimeSpan { ramp.slipped + load.slipped + probes.slipped }
 
   private let loop: EventLoop
   private var stage = Stage.ramping

@@ -47,16 +47,26 @@ struct RepetitionTests {
     #expect(!queue.isEmpty)
   }
 
-  @Test("things begin evenly, and what is late is made up for")
+  @Test("things begin evenly, and what is a little late is made up for")
   func pace() {
     var pace = Pace(100, 5, from: .origin)
     let due = [0, 9, 10].map { pace.next(at: .origin + .milliseconds($0)) }
     #expect(due == [true, false, true])
-    var begun = 0
-    while pace.next(at: .origin + .milliseconds(500)) { begun += 1 }
-    #expect(begun == 3)
+    let late = (0..<3).map { _ in pace.next(at: .origin + .milliseconds(40)) }
+    #expect(late == [true, true, true])
     #expect(pace.isDone)
-    #expect(pace.latest == .milliseconds(480))
+    #expect(pace.latest == .milliseconds(20))
+    #expect(pace.slipped == .zero)
+  }
+
+  @Test("what is much later moves the schedule instead of making a burst")
+  func slipping() {
+    var pace = Pace(100, 100, from: .origin)
+    let late = (0..<5).map { _ in pace.next(at: .origin + .milliseconds(500)) }
+    #expect(late == [true, true, true, false, false])
+    #expect(pace.slipped == .milliseconds(480))
+    let next = pace.next(at: .origin + .milliseconds(510))
+    #expect(next)
   }
 
   @Test("a call takes 16 bytes")

@@ -4,6 +4,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 
 from .peers import ROOT
@@ -24,6 +25,11 @@ COLUMNS = {
               ("PSS MiB start", "pss_start_kib"), ("peak", "pss_peak_kib"), ("end", "pss_end_kib")],
 }
 COLUMNS["refresh"] = COLUMNS["calls"]
+
+
+def note(text):
+    """A line for whoever waits; figures go to standard output."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def machine():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .peers import Failed
 from .processes import Sampler, udp_drops
+from .report import note
 
 
 class Stand:
@@ -35,25 +36,28 @@ class Stand:
         """Runs the generator to its end and returns what it printed last; `on_second` gets the lines before."""
         command = [self.generator, "--proxy", f"127.0.0.1:{self.port}", "--callee", f"127.0.0.1:{self.callee_port}",
                    "--one-source", "--tick", self.tick, *options]
-        process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=open(self.folder / "load.log", "wb"), text=True)
         found = None
-        try:
-            for line in process.stdout:
-                found = json.loads(line)
-                if on_second and "second" in found:
-                    on_second(found)
-            process.wait()
-        finally:
-            if process.poll() is None:
-                process.kill()
+        with open(self.folder / "load.log", "wb") as log, subprocess.Popen(
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                text=True) as process:
+            try:
+                for line in process.stdout:
+                    found = json.loads(line)
+                    if on_second and "second" in found:
+                        on_second(found)
                 process.wait()
+            finally:
+                if process.poll() is None:
+                    process.kill()
         # 0: every call went well; 1: some failed, as the figures say.
         if process.returncode not in (0, 1) or not found or "completed" not in found:
             raise Failed(f"load ended with {process.returncode}:\n{(self.folder / 'load.log').read_text()}")
         if not self.peer.process.is_running:
             raise Failed(f"{self.peer.name} ended during the run:\n{self.peer.process.tail()}")
+        own = found["generator"]
+        if own["slipped_ms"] > 100 or own["dropped"] or own["unsent"]:
+            note(f"the generator did not keep up: {own['slipped_ms']} ms behind, {own['dropped'] + own['unsent']} "
+                 "datagrams lost; a lower rate or a quieter machine is needed")
         return found
 
     def warm_up(self):
