@@ -81,10 +81,11 @@ class Relay(Peer):
 
 
 class Callkeeper(Peer):
-    """A build of callkeeper, with its defaults except that no number of dialogs is too many."""
+    """A build of callkeeper, with its defaults except that no number of dialogs is too many, and flags of its own."""
 
-    def __init__(self, name, binary):
+    def __init__(self, name, binary, flags):
         super().__init__(name)
+        self.flags = flags
         self.binary = Path(binary).resolve()
         if not os.access(self.binary, os.X_OK):
             raise Failed(f"{self.binary}: no such program")
@@ -92,7 +93,7 @@ class Callkeeper(Peer):
     def command(self, port, callee_port):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("CALLKEEPER_")}
         return [self.binary, "run", "--listen", f"udp:127.0.0.1:{port}", "--control", self.folder / "ck.sock",
-                "--max-dialogs", "0"], environment
+                "--max-dialogs", "0", *self.flags], environment
 
     def count(self):
         connection = http.client.HTTPConnection("localhost", timeout=10)

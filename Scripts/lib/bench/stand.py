@@ -15,8 +15,8 @@ from .report import note
 class Stand:
     """Starts a peer, runs the generator against it as often as a scenario likes, and takes all of it down."""
 
-    def __init__(self, peer, generator, ports, tick):
-        self.peer, self.generator, self.tick = peer, generator, tick
+    def __init__(self, peer, generator, ports, options):
+        self.peer, self.generator, self.options = peer, generator, options
         self.port, self.callee_port = ports.take(), ports.take()
         self.folder = Path(tempfile.mkdtemp(prefix="callkeeper-bench-"))
 
@@ -35,7 +35,7 @@ class Stand:
     def generate(self, *options, on_second=None):
         """Runs the generator to its end and returns what it printed last; `on_second` gets the lines before."""
         command = [self.generator, "--proxy", f"127.0.0.1:{self.port}", "--callee", f"127.0.0.1:{self.callee_port}",
-                   "--one-source", "--tick", self.tick, *options]
+                   "--sources", self.options.sources, "--tick", self.options.tick, *options]
         found = None
         with open(self.folder / "load.log", "wb") as log, subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
