@@ -29,7 +29,9 @@ extension ProxyEngine {
       arena.free(original)
       return nil
     }
-    let record = ForwardingAttempt(server: server, arrival: arrival.flow, original: original)
+    let record = ForwardingAttempt(
+      server: server, arrival: arrival.flow,
+      isFromClient: connections.isOpenedByPeer(arrival.flow.connection), original: original)
     guard let attempt = attempts.slab.allocate(record) else {
       counters.add(to: .droppedOutOfMemory)
       arena.free(original)
@@ -92,7 +94,7 @@ extension ProxyEngine {
     let id = servers.slab[server].attempt
     guard loadOriginal(of: id, into: &bench) else { return false }
     let attempt = id.index
-    let arrival = Arrival(flow: attempts.slab[attempt].arrival, now: now)
+    let arrival = attempts.slab[attempt].arriving(at: now)
     let octets = bench.storedBytes.bytes
     guard let plan = try? RoutePlan(bench.stored, octets.span, own: own, tokens: tokens) else { return false }
     let key = TransactionKey(of: bench.stored, octets.span, key: processKey)

@@ -45,7 +45,7 @@ extension ProxyEngine {
   ) -> Flow? {
     guard isFirstHop(message, bytes) else { return nil }
     if own.transport(of: arrival.flow.listener).isReliable {
-      return connections.wasOpenedByPeer(arrival.flow.connection) ? arrival.flow : nil
+      return arrival.isFromClient ?? connections.isOpenedByPeer(arrival.flow.connection) ? arrival.flow : nil
     }
     guard let uri = firstContact(message, bytes)?.uri else { return nil }
     if uri.hasOB { return arrival.flow }

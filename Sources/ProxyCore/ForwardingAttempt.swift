@@ -29,6 +29,8 @@ struct ForwardingAttempt: SlabRecord {
   let server: SlabID
   /// How the request came.
   let arrival: Flow
+  /// Whether it came over a connection that its client had opened: that may be gone when the request leaves.
+  private let isFromClient: Bool
   /// The request as it was received.
   let original: Blob
   /// Ways that remain are those from ``next`` on.
@@ -44,10 +46,16 @@ struct ForwardingAttempt: SlabRecord {
   /// How often it began to wait again for the DNS.
   var resumptions = 0
 
-  init(server: SlabID, arrival: Flow, original: Blob) {
+  init(server: SlabID, arrival: Flow, isFromClient: Bool, original: Blob) {
     self.server = server
     self.arrival = arrival
+    self.isFromClient = isFromClient
     self.original = original
+  }
+
+  /// The request as if it arrived again.
+  func arriving(at now: MonotonicInstant) -> Arrival {
+    Arrival(flow: arrival, now: now, isFromClient: isFromClient)
   }
 
   /// Puts a way that is too large for a datagram in front of those that remain: over TCP, unless that is known to be

@@ -53,7 +53,7 @@ extension ProxyEngine {
     _ attempt: SlabID, at now: MonotonicInstant, _ bench: inout Workbench, into outbox: inout Outbox
   ) {
     let server = attempts.slab[attempt.index].server.index
-    let arrival = Arrival(flow: attempts.slab[attempt.index].arrival, now: now)
+    let arrival = attempts.slab[attempt.index].arriving(at: now)
     guard loadOriginal(of: attempt, into: &bench) else {
       conclude(server, with: .serverError, at: now, &bench, into: &outbox)
       return

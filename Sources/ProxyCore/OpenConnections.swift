@@ -2,11 +2,10 @@
 ///
 /// Cost of each operation: one array access; memory: eight octets for each connection that was ever open at once.
 struct OpenConnections {
-  /// The last connection of a slot; generation 0 for none.
+  /// The open connection of a slot; generation 0 for none.
   private struct Entry {
     var generation: UInt32 = 0
-    var isOpen = false
-    var wasOpenedByPeer = false
+    var isOpenedByPeer = false
   }
 
   private var entries: [Entry] = []
@@ -16,25 +15,23 @@ struct OpenConnections {
 
   func contains(_ id: ConnectionID) -> Bool {
     guard !id.isNone, let slot = Int(exactly: id.slot), slot < entries.count else { return false }
-    return entries[slot].generation == id.generation && entries[slot].isOpen
+    return entries[slot].generation == id.generation
   }
 
-  /// Whether the peer of a connection opened it: one of ours can be opened again, a client's cannot.
-  ///
-  /// One that is gone is remembered until another has its slot: a request that came over it may still wait for the DNS.
-  func wasOpenedByPeer(_ id: ConnectionID) -> Bool {
-    guard !id.isNone, let slot = Int(exactly: id.slot), slot < entries.count else { return false }
-    return entries[slot].generation == id.generation && entries[slot].wasOpenedByPeer
+  /// Whether a connection is open that its peer opened: one of ours can be opened again, a client's cannot.
+  func isOpenedByPeer(_ id: ConnectionID) -> Bool {
+    guard contains(id), let slot = Int(exactly: id.slot) else { return false }
+    return entries[slot].isOpenedByPeer
   }
 
   mutating func open(_ id: ConnectionID, byPeer: Bool) {
     guard !id.isNone, let slot = Int(exactly: id.slot), slot < Self.slotLimit else { return }
     while entries.count <= slot { entries.append(Entry()) }
-    entries[slot] = Entry(generation: id.generation, isOpen: true, wasOpenedByPeer: byPeer)
+    entries[slot] = Entry(generation: id.generation, isOpenedByPeer: byPeer)
   }
 
   mutating func close(_ id: ConnectionID) {
     guard contains(id), let slot = Int(exactly: id.slot) else { return }
-    entries[slot].isOpen = false
+    entries[slot] = Entry()
   }
 }

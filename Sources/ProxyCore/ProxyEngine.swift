@@ -10,6 +10,9 @@ import Timekeeping
 struct Arrival {
   let flow: Flow
   let now: MonotonicInstant
+  /// Whether its connection was one that its peer had opened, for a message that has waited; the connection may be gone
+  /// since. Nil for one that arrives now.
+  var isFromClient: Bool?
 }
 
 /// Reusable tables for parsing and editing, apart from the engine so that both can be changed at once.

@@ -92,8 +92,10 @@ struct ConnectionTokenTests {
 
   /// D69, D72: the simulation broke a caller's connection while the DNS was asked where its INVITE goes. The INVITE left
   /// without a token, and what the callee sent left for the address behind the caller's NAT.
-  @Test("A client whose connection breaks while its request waits for the DNS is answered for with 430")
-  func breaksWhileWaiting() throws {
+  @Test(
+    "A client whose connection breaks while its request waits for the DNS is answered for with 430",
+    arguments: [true, false])
+  func breaksWhileWaiting(slotIsReused: Bool) throws {
     try withStreams { stage in
       let alice = Peer.alice(over: Peer.tcp)
       stage.connect(alice)
@@ -101,6 +103,7 @@ struct ConnectionTokenTests {
         .setting("Contact", "<sip:alice@10.0.0.7>").via(alice)
       #expect(stage.send(invite, from: alice).isEmpty)
       stage.driver.connectionClosed(alice.connection)
+      if slotIsReused { stage.connect(.alice(over: Peer.tcp, generation: 99)) }
       var zone = Zone()
       zone.host("example.net", "198.51.100.2")
       var sent: [SentMessage] = []
