@@ -108,6 +108,10 @@ struct DialogWitness {
       transactions[message.branches[1]]?.leftOn != message.branches[0]
     else { return }
     let branch = message.branches[1]
+    // What rang at the place before is over when the request goes to another.
+    if transactions[branch]?.dialog.isEmpty == true {
+      expected = expected.filter { $0.value.isConfirmed || $0.value.invite != branch }
+    }
     let dialog = message.toTag.isEmpty ? "" : Self.key(message)
     let isAttached = expected[dialog] != nil
     let end = method == "INVITE" ? MonotonicInstant.distantFuture : now + .seconds(32)

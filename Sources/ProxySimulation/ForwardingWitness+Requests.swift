@@ -22,11 +22,16 @@ extension ForwardingWitness {
     let origin = Self.key(method, message.branches[1])
     guard let request = requests[origin] else { return "a request left that never entered" }
     let isStateless = method == "ACK" || method == "CANCEL"
-    if !isStateless, request.branch != nil, !request.isExempt { return "a request left on two branches" }
+    if !isStateless, let earlier = request.branch, !request.isExempt,
+      !mayGoElsewhere(message, request, after: earlier, at: now)
+    {
+      return "a request left on two branches"
+    }
     if request.isAnswered, !request.isExempt { return "a request left after its final response" }
     requests[origin]?.branch = ours
-    if let expected = expectedDestination(of: message), !destination.leads(to: expected) {
-      return "a request for \(expected) left for \(destination.address)"
+    let expected = expectedPlaces(of: message)
+    if !expected.isEmpty, !expected.contains(where: destination.leads) {
+      return "a request for \(expected[0]) left for \(destination.address)"
     }
     return changeOfRequest(from: request, to: message)
   }
@@ -46,16 +51,26 @@ extension ForwardingWitness {
     return isBounded && earlier.count > 11 ? "a request was repeated \(earlier.count) times" : nil
   }
 
-  /// Where the first Route or the Request-URI of a copy leads (B60); nil when it does not say.
-  private func expectedDestination(of copy: WireMessage) -> SocketAddress? {
-    if let route = copy.value("route") {
-      let uri = String(Substring(route.utf8.drop { $0 == 60 }.prefix { $0 != 62 }))
-      return knownPlaces[uri] ?? Simulation.address(inRoute: route)
-    }
+  /// Where the first Route or the Request-URI of a copy leads (B60); empty when it does not say.
+  private func expectedPlaces(of copy: WireMessage) -> [SocketAddress] {
     let words = copy.startLine.utf8.split(separator: 32)
-    guard words.count > 1 else { return nil }
-    let uri = String(Substring(words[1]))
-    return knownPlaces[uri] ?? Simulation.address(inRoute: uri)
+    guard words.count > 1 else { return [] }
+    let target = copy.value("route") ?? String(Substring(words[1]))
+    let uri = String(Substring(target.utf8.drop { $0 == 60 }.prefix { $0 != 62 }))
+    return knownPlaces[uri] ?? Simulation.address(inRoute: uri).map { [$0] } ?? []
+  }
+
+  /// Whether there is more than one place a copy could go to.
+  func hasSeveralPlaces(_ copy: WireMessage) -> Bool { expectedPlaces(of: copy).count > 1 }
+
+  /// D55: the place before has failed: refused, answered 503, or silent for 64*T1.
+  private func mayGoElsewhere(
+    _ copy: WireMessage, _ request: Request, after earlier: String, at now: MonotonicInstant
+  ) -> Bool {
+    guard hasSeveralPlaces(copy), let left = outgoing[Self.key(copy.method ?? "", earlier)] else {
+      return false
+    }
+    return request.mayFail || !left.wasHeard && now >= left.leftAt + .milliseconds(31_990)
   }
 
   /// The proxy may cancel what was cancelled or rings too long (B90, B96), and acknowledge a refusal (C22);

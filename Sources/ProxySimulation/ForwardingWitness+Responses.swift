@@ -81,8 +81,8 @@ extension ForwardingWitness {
     let words = request.startLine.utf8.split(separator: 32)
     guard words.count > 1 else { return false }
     let uri = String(Substring(words[1]))
-    let host = knownPlaces[uri] ?? Simulation.address(inRoute: uri)
-    return host.map { brokenHosts.contains($0.ip) } ?? false
+    let hosts = knownPlaces[uri] ?? Simulation.address(inRoute: uri).map { [$0] } ?? []
+    return hosts.contains { brokenHosts.contains($0.ip) }
   }
 
   /// Whether the DNS may not have told where a request goes, or told it too late because time was out of joint.

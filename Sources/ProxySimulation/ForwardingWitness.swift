@@ -6,7 +6,8 @@ import Timekeeping
 ///
 /// * A request that leaves has entered before, but for the proxy's own CANCEL and ACK, and these belong to an
 ///   INVITE that left, one that was cancelled (or rang for three minutes) or refused.
-/// * It goes where its first Route or its Request-URI says, on one branch; repeated, it is the same octets.
+/// * It goes where its first Route or its Request-URI says, on one branch, or on another where there are several such
+///   places and the one before has failed; repeated, it is the same octets.
 /// * A response that leaves has entered before, or is one of the few a proxy makes itself. It goes where its
 ///   request came from, with that request's Via rows.
 /// * Bodies, and header fields that B66 does not name, are the same octets on both sides.
@@ -63,8 +64,8 @@ struct ForwardingWitness {
   var outgoing: [String: Outgoing] = [:]
   /// Responses that entered, by what makes them one of a kind.
   var responses: [String: WireMessage] = [:]
-  /// URIs that do not say where they lead: Contacts of clients behind NAT, and names.
-  var knownPlaces: [String: SocketAddress] = [:]
+  /// URIs that do not say where they lead: Contacts of clients behind NAT, and names, which may have several places.
+  var knownPlaces: [String: [SocketAddress]] = [:]
   /// Hosts whose address the DNS may not have told: a 500 may leave.
   var troubledHosts: Set<String> = []
   /// Hosts that lost a connection: a flow token may lead nowhere (430).
@@ -109,9 +110,12 @@ struct ForwardingWitness {
     if message.status == 503 { requests[key]?.mayFail = true }
     if message.cSeqMethod == "INVITE" {
       if message.status >= 300 { outgoing[ours]?.wasRefused = true }
-    } else if message.status != 408, message.cSeqMethod != "CANCEL", let request = requests[key],
+    } else if message.status != 408, message.cSeqMethod != "CANCEL",
+      message.status != 503 || !hasSeveralPlaces(left.message), let request = requests[key],
       !request.isAnswered, !request.isExempt,
-      request.branch == top, now < left.leftAt + .milliseconds(31_990)
+      request.branch == top, now < left.leftAt + .milliseconds(31_990),
+      // The server transaction ends 64*T1 + T4 after it came (RFC 4320 §4.2), wherever its request went meanwhile.
+      now < request.enteredAt + .milliseconds(36_990)
     {
       owed.insert(key)
     }
@@ -133,7 +137,7 @@ struct ForwardingWitness {
     guard let method = message.method, message.branches.count > 1 else { return }
     let key = Self.key(method, message.branches[1])
     requests[key]?.mayFail = true
-    if let request = requests[key], !request.isAnswered { owed.insert(key) }
+    if let request = requests[key], !request.isAnswered, !hasSeveralPlaces(message) { owed.insert(key) }
   }
 
   /// The connection of a request broke: its branch fails, unless it has been heard (C25).

@@ -66,8 +66,8 @@ struct Invariants {
     forwarding.clockJumped()
   }
 
-  /// Says where a URI leads that does not say so itself.
-  mutating func expect(_ uri: String, at address: SocketAddress) { forwarding.knownPlaces[uri] = address }
+  /// Says where a URI leads that does not say so itself: to one of these.
+  mutating func expect(_ uri: String, at places: [SocketAddress]) { forwarding.knownPlaces[uri] = places }
 
   /// Says for which hosts the DNS had no answer, or none in time.
   mutating func troubled(_ hosts: Set<String>) { forwarding.troubledHosts = hosts }

@@ -7,6 +7,8 @@ import SIPSyntax
 struct Naming: Sendable {
   /// The name of the next hop, in scenarios that have one.
   static let edge = "edge.example.com"
+  /// Where another one should be.
+  static let deadEdge = Simulation.address("192.0.2.21:5060")
 
   let profile: NamingProfile
   /// How the next hop is found; nil when its URI has its address.
@@ -35,7 +37,8 @@ struct Naming: Sendable {
     let hasSRV = random.chance(600)
     let hasNAPTR = random.chance(500)
     return SimulatedZone(
-      hasNAPTR: hasSRV && hasNAPTR, hasSRV: hasSRV, isAskedByPort: random.chance(200))
+      hasNAPTR: hasSRV && hasNAPTR, hasSRV: hasSRV, isAskedByPort: random.chance(200),
+      hasDeadServer: random.chance(300))
   }
 
   /// The configuration with the next hop's name in place of its address.

@@ -68,7 +68,9 @@ public struct Scenario {
     var agents: [SimulatedUserAgent] = []
     var hops: [any SimulatedEndpoint] = []
     if configuration.nextHop != nil { hops.append(RelayHop(address: Self.relay, world: world)) }
-    if let zone = naming.nextHop { world.name(Naming.edge, Self.relay, zone, in: naming.edgeURI) }
+    if let zone = naming.nextHop {
+      world.name(Naming.edge, Self.relay, dead: Naming.deadEdge, zone, in: naming.edgeURI)
+    }
     for mishap in mishaps { prepare(mishap, in: world) }
     for (number, call) in calls.enumerated() {
       place(call, number, in: world, &chance, &agents, &hops)
@@ -129,7 +131,7 @@ public struct Scenario {
     let callID = Self.callID(number)
     let isTCP = call.callees.first?.usesTCP == true
     let (uri, host) = naming.callee(number, at: target, isTCP: isTCP)
-    if let (name, zone) = host { world.name(name, target, zone, isTCP: isTCP, in: uri) }
+    if let (name, zone) = host { world.name(name, target, dead: address(200), zone, isTCP: isTCP, in: uri) }
     if call.caller.hidesBehindNAT { world.expect(caller.contactURI, at: caller.address) }
     world.after(call.plan.startsAfter) { caller.call(uri, callID: callID) }
     if let method = call.plan.greeting {

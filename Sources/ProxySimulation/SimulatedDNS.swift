@@ -24,14 +24,19 @@ struct SimulatedZone: Sendable {
   var hasSRV: Bool
   /// URIs name the port, so that nothing but the address is asked for.
   var isAskedByPort: Bool
+  /// Another server stands before the host, and nobody is there.
+  var hasDeadServer: Bool
 }
 
 /// A DNS that knows the hosts of a run and answers late, wrongly or never, as the seed wants it.
 ///
-/// A host has its address under its own name and, for its SRV record, under `server.` and its name.
+/// A host has its address under its own name and, for its SRV record, under `server.` and its name. A dead server has its
+/// own name there, `dead.`, or is the first of the host's addresses.
 struct SimulatedDNS {
   private struct Host {
     let address: SocketAddress
+    /// Where the server is that is not there.
+    let dead: SocketAddress?
     let zone: SimulatedZone
     let isTCP: Bool
   }
@@ -49,8 +54,11 @@ struct SimulatedDNS {
   }
 
   /// Gives a host its name.
-  mutating func add(_ name: String, at address: SocketAddress, _ zone: SimulatedZone, isTCP: Bool) {
-    hosts[name] = Host(address: address, zone: zone, isTCP: isTCP)
+  mutating func add(
+    _ name: String, at address: SocketAddress, besides dead: SocketAddress?, _ zone: SimulatedZone,
+    isTCP: Bool
+  ) {
+    hosts[name] = Host(address: address, dead: dead, zone: zone, isTCP: isTCP)
   }
 
   /// Where a host is; nil when it has no name here.
@@ -82,33 +90,48 @@ struct SimulatedDNS {
 
   private mutating func answer(to question: DNSQuestion, about name: String) -> DNSAnswer {
     let timeToLive = random.pick(profile.timesToLive)
-    guard let host = hosts[name], let record = record(of: host, question, name) else {
-      return .none(timeToLive: timeToLive)
-    }
-    return .records([record], timeToLive: timeToLive)
+    guard let host = hosts[name] else { return .none(timeToLive: timeToLive) }
+    let found = records(of: host, question, name)
+    return found.isEmpty ? .none(timeToLive: timeToLive) : .records(found, timeToLive: timeToLive)
   }
 
-  private func record(of host: Host, _ question: DNSQuestion, _ name: String) -> DNSRecord? {
+  private func records(of host: Host, _ question: DNSQuestion, _ name: String) -> [DNSRecord] {
     let text = question.name.description
     let service = "_sip.\(host.isTCP ? "_tcp" : "_udp").\(name)"
     switch question.type {
-    case .a: return text == name || text == "server.\(name)" ? .address(host.address.ip) : nil
-    case .aaaa: return nil
+    case .a where text == name:
+      let places = [host.dead, host.address].compactMap(\.self)
+      return places.map { .address($0.ip) }
+    case .a where text == "dead.\(name)":
+      guard let dead = host.dead else { return [] }
+      return [.address(dead.ip)]
+    case .a where text == "server.\(name)": return [.address(host.address.ip)]
+    case .a, .aaaa: return []
     case .srv:
-      guard host.zone.hasSRV, text == service, let target = DNSName("server.\(name)") else { return nil }
-      return .srv(priority: 0, weight: 0, port: host.address.port, target: target)
+      guard host.zone.hasSRV, text == service else { return [] }
+      let servers = host.dead == nil ? ["server"] : ["dead", "server"]
+      return servers.enumerated().compactMap { priority, label in
+        DNSName("\(label).\(name)").map {
+          .srv(priority: UInt16(priority), weight: 0, port: host.address.port, target: $0)
+        }
+      }
     case .naptr:
-      guard host.zone.hasNAPTR, text == name, let replacement = DNSName(service) else { return nil }
-      return .naptr(
-        order: 0, preference: 0, flags: "s", service: host.isTCP ? "SIP+D2T" : "SIP+D2U",
-        replacement: replacement)
+      guard host.zone.hasNAPTR, text == name, let replacement = DNSName(service) else { return [] }
+      return [
+        .naptr(
+          order: 0, preference: 0, flags: "s", service: host.isTCP ? "SIP+D2T" : "SIP+D2U",
+          replacement: replacement)
+      ]
     }
   }
 
   /// The host that a question is about, whichever of its names it asks for.
   private static func host(of name: DNSName) -> String {
     var labels = name.bytes.split(separator: UInt8(ascii: "."))
-    while let first = labels.first, first.first == UInt8(ascii: "_") || first.elementsEqual("server".utf8) {
+    while let first = labels.first,
+      first.first == UInt8(ascii: "_") || first.elementsEqual("server".utf8)
+        || first.elementsEqual("dead".utf8)
+    {
       labels.removeFirst()
     }
     return labels.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ".")

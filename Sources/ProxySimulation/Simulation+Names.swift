@@ -3,14 +3,27 @@ import SIPSyntax
 import ServerLocation
 import Timekeeping
 
+/// A machine on which no program reads what arrives.
+final class DeadServer: SimulatedEndpoint {
+  let address: SocketAddress
+  var isListening: Bool { false }
+
+  init(address: SocketAddress) { self.address = address }
+
+  func receive(_ message: WireMessage, from source: SocketAddress) {}
+}
+
 /// Names on the simulated network: who has one, and what the DNS makes of the proxy's questions.
 extension Simulation {
-  /// Gives an address a name. Messages for `target`, a URI or Route value with that name, must go there.
+  /// Gives an address a name. Messages for `target`, a URI or Route value with that name, must go there, or first to
+  /// `dead`, which answers nothing.
   func name(
-    _ host: String, _ address: SocketAddress, _ zone: SimulatedZone, isTCP: Bool = false, in target: String
+    _ host: String, _ address: SocketAddress, dead: SocketAddress, _ zone: SimulatedZone, isTCP: Bool = false,
+    in target: String
   ) {
-    names.add(host, at: address, zone, isTCP: isTCP)
-    expect(target, at: address)
+    names.add(host, at: address, besides: zone.hasDeadServer ? dead : nil, zone, isTCP: isTCP)
+    invariants.expect(target, at: zone.hasDeadServer ? [address, dead] : [address])
+    if zone.hasDeadServer { add(DeadServer(address: dead)) }
   }
 
   /// Where a URI or a Route value leads, as everybody but the proxy knows without asking.

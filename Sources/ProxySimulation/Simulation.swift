@@ -101,8 +101,8 @@ final class Simulation {
     ladder.remark("\(address) is cut off for \(span.wholeSeconds) s", at: now)
   }
 
-  /// Says where a URI leads that does not say so itself: a Contact of a client behind NAT, or a name.
-  func expect(_ uri: String, at address: SocketAddress) { invariants.expect(uri, at: address) }
+  /// Says that a Contact which leads nowhere belongs to an address (a client behind NAT).
+  func expect(_ contact: String, at address: SocketAddress) { invariants.expect(contact, at: [address]) }
 
   // MARK: Time out of joint
 
