@@ -191,13 +191,13 @@ extension Span where Element == UInt8 {
 
   /// Whether a CRLF stands at `offset` and the line behind it is no continuation.
   @inline(__always)
-  fileprivate func isPlainLineEnd(_ offset: Int) -> Bool {
+  func isPlainLineEnd(_ offset: Int) -> Bool {
     offset &+ 3 <= count && self[offset] == 13 && self[offset &+ 1] == 10 && !self[offset &+ 2].isBlank
   }
 
   /// Finds the end of the line whose first line break is at `lineBreak`, continuations included (E10).
   @inline(never)
-  fileprivate func logicalLineEnd(from lineBreak: Int) -> LogicalLine {
+  func logicalLineEnd(from lineBreak: Int) -> LogicalLine {
     var fault: StaticString?
     var offset = lineBreak
     while offset < count {
