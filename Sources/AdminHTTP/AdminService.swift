@@ -32,6 +32,8 @@ public struct AdminFacts: Sendable {
   public var secondsSince1970: Int64
   /// Where SIP is received, such as `udp:192.0.2.10:5060`.
   public var listeners: [String]
+  /// The number of the worker that answers.
+  public var worker = 0
 
   /// Gathers the facts for one answer.
   public init(
@@ -100,32 +102,20 @@ public enum AdminService {
   private static func page<Source: DialogSource & ~Copyable>(
     _ request: AdminRequest, _ facts: AdminFacts, _ source: borrowing Source
   ) -> AdminResponse {
-    var limit = UInt64(defaultPage)
-    if let value = request.value(of: "limit") {
-      guard let number = decimal(value), number > 0 else {
-        return .refusal(400, "limit must be a number from 1 to \(longestPage)")
-      }
-      limit = min(number, UInt64(longestPage))
-    }
-    guard let cursor = cursor(of: request) else { return badCursor }
-    let page = source.dialogs(from: cursor, limit: Int(limit), at: facts.now)
-    // About what a dialog takes, so that a long page is not copied each time it outgrows its memory.
-    return .json(capacity: page.dialogs.count * 320) { json in
-      json.array("dialogs") { json in
-        for dialog in page.dialogs {
-          json.object { $0.dialog(dialog, facts) }
-        }
-      }
-      json.field("cursor", page.next.map { String($0) })
+    switch DialogListing.asked(by: request, facts) {
+    case .refused(let refusal): return refusal
+    case .listing(var listing):
+      listing.add(from: source, facts)
+      return listing.response(facts)
     }
   }
 
-  private static let badCursor = AdminResponse.refusal(400, "cursor must be the cursor of an earlier page")
+  static let badCursor = AdminResponse.refusal(400, "cursor must be the cursor of an earlier page")
 
-  /// Where a walk goes on; 0 when the request does not say, nil when it says nonsense.
-  private static func cursor(of request: AdminRequest) -> UInt32? {
+  /// Where a walk goes on in a worker's table; 0 when the request does not say, nil when it says nonsense.
+  static func cursor(of request: AdminRequest, _ facts: AdminFacts) -> UInt32? {
     guard let value = request.value(of: "cursor"), !value.isEmpty else { return 0 }
-    return decimal(value).flatMap { UInt32(exactly: $0) }
+    return decimal(value).flatMap { facts.place.position(of: $0) }
   }
 
   private static func dialog<Source: DialogSource & ~Copyable>(
@@ -134,10 +124,10 @@ public enum AdminService {
     guard let id = decimal(segment) else {
       return .refusal(400, "a dialog's id is a number, as /dialogs gives it")
     }
-    guard let dialog = source.dialog(id, at: facts.now) else {
+    guard let own = facts.place.id(of: id), let dialog = source.dialog(own, at: facts.now) else {
       return .refusal(404, "no such dialog; it may have ended")
     }
-    return .json { $0.dialog(dialog, facts) }
+    return .json { $0.dialog(dialog, id: id, facts) }
   }
 
   private static func decisions<Source: DialogSource & ~Copyable>(
@@ -146,16 +136,16 @@ public enum AdminService {
     guard let callID = request.value(of: "call-id"), !callID.isEmpty else {
       return .refusal(400, "call-id is missing: /why?call-id=...")
     }
-    guard let cursor = cursor(of: request) else { return badCursor }
+    guard let cursor = cursor(of: request, facts) else { return badCursor }
     let page = source.decisions(callID: callID, from: cursor, at: facts.now)
     return .json { json in
       json.field("call_id", callID)
       json.array("decisions") { json in
         for report in page.reports {
-          json.object { $0.decision(report) }
+          json.object { $0.decision(report, facts) }
         }
       }
-      json.field("cursor", page.next.map { String($0) })
+      json.field("cursor", page.next.map { String(facts.place.cursor(at: $0)) })
     }
   }
 
@@ -186,8 +176,8 @@ extension JSONWriter {
     field("untimed", untimed)
   }
 
-  fileprivate mutating func dialog(_ dialog: DialogView, _ facts: AdminFacts) {
-    field("id", String(dialog.publicID))
+  mutating func dialog(_ dialog: DialogView, id: UInt64, _ facts: AdminFacts) {
+    field("id", String(id))
     field("call_id", dialog.text.callID)
     field("caller_tag", dialog.text.callerTag)
     field("callee_tag", dialog.text.calleeTag)
@@ -201,8 +191,8 @@ extension JSONWriter {
     field("created", facts.secondsSince1970 - Int64(dialog.age))
   }
 
-  fileprivate mutating func decision(_ report: DecisionReport) {
-    field("dialog", report.dialog.map { String($0) })
+  fileprivate mutating func decision(_ report: DecisionReport, _ facts: AdminFacts) {
+    field("dialog", report.dialog.map { String(facts.place.publicID(of: $0)) })
     field("clause", report.name)
     field("citation", report.citation)
     field("explanation", report.explanation)

@@ -12,14 +12,14 @@ final class AdminConnection {
   /// How long the client may take to close its side after the answer.
   static let longestFarewell = TimeSpan.seconds(2)
 
-  private enum Stage { case reading, answering, closing }
+  private enum Stage { case reading, waiting, answering, closing }
 
   /// Which of the server's listeners it came in by.
   let listener: Int
   /// Owned: closed in `deinit`.
   private let socket: Int32
   private let loop: EventLoop
-  private let respond: (AdminRequest) -> AdminResponse
+  private let respond: AdminServer.Responder
   private let ended: (AdminConnection) -> Void
   private var stage = Stage.reading
   private var reader = RequestReader()
@@ -31,7 +31,7 @@ final class AdminConnection {
 
   /// Takes over a connected socket. `ended` is called once, to let the connection go.
   init(
-    _ socket: Int32, listener: Int, loop: EventLoop, respond: @escaping (AdminRequest) -> AdminResponse,
+    _ socket: Int32, listener: Int, loop: EventLoop, respond: @escaping AdminServer.Responder,
     ended: @escaping (AdminConnection) -> Void
   ) throws(EventIOError) {
     self.socket = socket
@@ -73,8 +73,18 @@ final class AdminConnection {
     guard stage == .reading else { return }
     switch reader.append(chunk[..<count]) {
     case .incomplete: break
-    case .request(let request): send(respond(request), isForHEAD: request.method == "HEAD")
+    case .request(let request): ask(request)
     case .malformed(let response): send(response, isForHEAD: false)
+    }
+  }
+
+  /// The answer may take some turns of the loop. The client may be gone by then, or have closed its half only.
+  private func ask(_ request: AdminRequest) {
+    stage = .waiting
+    event = nil
+    respond(request) { [weak self] response in
+      guard let self, stage == .waiting else { return }
+      send(response, isForHEAD: request.method == "HEAD")
     }
   }
 

@@ -18,9 +18,12 @@ public final class AdminServer {
   /// How long a listener rests when the system has no descriptor to give.
   static let rest = TimeSpan.milliseconds(200)
 
+  /// Answers a request, now or in a later turn of the loop; once.
+  public typealias Responder = (_ request: AdminRequest, _ deliver: @escaping (AdminResponse) -> Void) -> Void
+
   private let loop: EventLoop
   private let counters: Counters
-  private let respond: (AdminRequest) -> AdminResponse
+  private let respond: Responder
   private var listeners: [AdminListener] = []
   /// In the order in which they were accepted.
   private var connections: [AdminConnection] = []
@@ -30,9 +33,14 @@ public final class AdminServer {
   public var whenAcceptFails: ((EventIOError) -> Void)?
 
   /// A server that does not listen yet; connections cut or refused are counted in `counters`.
-  public init(
+  public convenience init(
     loop: EventLoop, counting counters: Counters, respond: @escaping (AdminRequest) -> AdminResponse
   ) {
+    self.init(loop: loop, counting: counters) { request, deliver in deliver(respond(request)) }
+  }
+
+  /// The same with answers that may take some turns of the loop.
+  public init(loop: EventLoop, counting counters: Counters, responding respond: @escaping Responder) {
     self.loop = loop
     self.counters = counters
     self.respond = respond
@@ -52,13 +60,13 @@ public final class AdminServer {
   /// Fails as listening on a TCP address would, and lets go again at once.
   public static func probe(_ address: SocketAddress) throws(EventIOError) {
     var endpoint = ck_endpoint(address)
-    close(try EventIOError.check(unsafe ck_tcp_listen(&endpoint), "listen on", "http:\(address)"))
+    close(try EventIOError.check(unsafe ck_tcp_listen(&endpoint, 0), "listen on", "http:\(address)"))
   }
 
   /// Listens on a TCP address and returns it with the real port.
   public func listen(on address: SocketAddress) throws(EventIOError) -> SocketAddress {
     var endpoint = ck_endpoint(address)
-    let socket = try EventIOError.check(unsafe ck_tcp_listen(&endpoint), "listen on", "http:\(address)")
+    let socket = try EventIOError.check(unsafe ck_tcp_listen(&endpoint, 0), "listen on", "http:\(address)")
     _ = unsafe ck_socket_name(socket, &endpoint)
     try accept(from: socket, "http:\(address)")
     return SocketAddress(ip: address.ip, port: endpoint.port, scope: address.scope)

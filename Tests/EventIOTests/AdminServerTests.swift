@@ -44,6 +44,33 @@ struct AdminServerTests {
     }
   }
 
+  @Test("An answer may come later; to a client that is gone by then, or twice, it does no harm")
+  func answersLater() throws {
+    let bench = try Bench()
+    var waiting: [(AdminResponse) -> Void] = []
+    let server = AdminServer(loop: bench.loop, counting: bench.counters) { _, deliver in
+      waiting.append(deliver)
+    }
+    let path = bench.folder.path + "/later.sock"
+    try server.listen(atPath: path)
+    let request = "GET / HTTP/1.1\r\n\r\n"
+    let clients = try (0..<2).map { _ in
+      let socket = try EventIOError.check(connectedSocket(path), "connect to", path)
+      #expect(unsafe send(socket, request, request.utf8.count, 0) == request.utf8.count)
+      return socket
+    }
+    #expect(bench.loop.turn { waiting.count == 2 })
+    close(clients[1])
+    // Half a close is not the end.
+    shutdown(clients[0], Int32(SHUT_WR))
+    let response = AdminResponse(status: 200, contentType: "text/plain", body: [0x61])
+    for deliver in waiting + waiting { deliver(response) }
+    #expect(bench.answer(to: clients[0])?.hasSuffix("\r\n\r\na") == true)
+    close(clients[0])
+    #expect(bench.loop.turn { server.connectionCount == 0 })
+    for deliver in waiting { deliver(response) }
+  }
+
   @Test("A request in pieces is answered once, whole, and the connection ends", arguments: [5, 3_000_000])
   func answers(_ length: Int) throws {
     let bench = try Bench(bytes: length)
