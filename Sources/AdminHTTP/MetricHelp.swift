@@ -11,6 +11,7 @@ extension Counter {
     case .nameFailures: "Questions that the DNS did not answer usefully."
     case .lookupsRefusedBySourceLimit:
       "Requests whose next hop was not looked up because their source had more than its share of open questions."
+    case .messagesHandedOver: "Messages that arrived at one worker and were given to that of their call."
     case .requestsReceived: "SIP requests received, retransmissions included."
     case .responsesReceived: "SIP responses received."
     case .keepAlivesReceived: "Keep-alive datagrams received: empty ones and those of line breaks only."
@@ -36,7 +37,7 @@ extension Counter {
       .droppedStrayResponse, .droppedForeignVia, .droppedLateResponse, .droppedUnsendableResponse,
       .droppedAckNotAllowed, .droppedAckUnroutable, .droppedCancelNotAllowed, .droppedCancelUnroutable,
       .droppedTimeoutOfNonInvite, .droppedLateFinal, .droppedTimedOutBranch, .droppedForbiddenDestination,
-      .droppedOutOfMemory, .droppedStun:
+      .droppedOutOfMemory, .droppedStun, .droppedHandOver:
       "Messages not forwarded and not answered, by reason."
     case .ignoredMaddr: "Via fields whose maddr parameter was not followed."
     case .receiveErrors: "Errors the system reported when datagrams were received."

@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 int ck_allow_descriptors(int wanted) {
   struct rlimit limit;
@@ -25,3 +29,29 @@ int ck_random(void *bytes, size_t count) {
   }
   return 0;
 }
+
+int ck_event_open(void) {
+  int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  return event < 0 ? -errno : event;
+}
+
+// The count is of no interest, and cannot come near its end.
+void ck_event_signal(int event) {
+  uint64_t one = 1;
+  while (write(event, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+int ck_thread_start(void *(*body)(void *), void *context, unsigned long *thread) {
+  sigset_t all, before;
+  pthread_t started;
+  sigfillset(&all);
+  // A thread begins with the mask of the one that makes it.
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int failed = pthread_create(&started, NULL, body, context);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (!failed) *thread = started;
+  return -failed;
+}
+
+void ck_thread_join(unsigned long thread) { pthread_join(thread, NULL); }

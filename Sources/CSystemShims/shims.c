@@ -81,11 +81,12 @@ int ck_source_address(int probe, const struct ck_endpoint *peer, struct ck_endpo
   return result;
 }
 
-int ck_tcp_listen(const struct ck_endpoint *address) {
+int ck_tcp_listen(const struct ck_endpoint *address, int shared) {
   int s = open_socket(address, SOCK_STREAM), on = 1;
   if (s < 0) return s;
   struct sockaddr_storage name;
   socklen_t length = to_sockaddr(address, &name);
+  if (shared && setsockopt(s, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)) return close_with(s, errno);
   if (setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(s, (struct sockaddr *)&name, length) ||
       listen(s, SOMAXCONN))
     return close_with(s, errno);

@@ -16,6 +16,8 @@ final class ConnectionTable {
 
   /// The loop all of them wait in.
   let loop: EventLoop
+  /// The place of their worker among others; nil without others.
+  let station: Station?
   /// What they may take.
   let limits: ConnectionLimits
   /// What is counted of them.
@@ -48,9 +50,11 @@ final class ConnectionTable {
 
   /// An empty table; `firstGeneration` is random, so that names of an earlier process's connections name none.
   init(
-    loop: EventLoop, limits: ConnectionLimits, counting counters: Counters, firstGeneration: UInt32
+    loop: EventLoop, limits: ConnectionLimits, counting counters: Counters, firstGeneration: UInt32,
+    station: Station? = nil
   ) throws(EventIOError) {
     self.loop = loop
+    self.station = station
     self.limits = limits
     self.counters = counters
     generation = firstGeneration
@@ -67,8 +71,15 @@ final class ConnectionTable {
 
   /// The connection of that name.
   func connection(_ id: ConnectionID) -> StreamConnection? {
-    guard !id.isNone, Int(id.slot) < slots.count, let found = slots[Int(id.slot)] else { return nil }
+    let place = place(of: id)
+    guard !id.isNone, place < slots.count, let found = slots[place] else { return nil }
     return found.flow.connection == id ? found : nil
+  }
+
+  /// Where a connection of this worker stands: names of several workers' connections take turns.
+  private func place(of id: ConnectionID) -> Int {
+    guard let station else { return Int(id.slot) }
+    return Int(id.slot) / station.count
   }
 
   /// The connection of ours that leads there (D41). The latest that was opened to the same place for another domain
@@ -133,7 +144,9 @@ final class ConnectionTable {
     if slot == slots.count { slots.append(nil) }
     generation = generation == .max ? 1 : generation + 1
     var flow = flow
-    flow.connection = ConnectionID(slot: UInt32(slot), generation: generation)
+    flow.connection =
+      station?.connection(at: slot, generation: generation)
+      ?? ConnectionID(slot: UInt32(slot), generation: generation)
     let connection = unsafe StreamConnection(
       bufferevent, tls: tls, flow: flow, route: route, in: self)
     slots[slot] = connection
@@ -170,7 +183,7 @@ final class ConnectionTable {
 
   /// Frees the place of a connection that has closed.
   func remove(_ connection: StreamConnection) {
-    let slot = Int(connection.flow.connection.slot)
+    let slot = place(of: connection.flow.connection)
     slots[slot] = nil
     freeSlots.append(slot)
     recency.remove(slot)
@@ -208,7 +221,7 @@ final class ConnectionTable {
   // MARK: Limits
 
   /// Notes that a connection was used.
-  func touch(_ connection: StreamConnection) { recency.touch(Int(connection.flow.connection.slot)) }
+  func touch(_ connection: StreamConnection) { recency.touch(place(of: connection.flow.connection)) }
 
   /// Whether so many octets may wait behind those that wait on a connection already.
   func hasRoom(for octets: Int, behind waiting: Int) -> Bool {

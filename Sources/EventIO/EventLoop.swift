@@ -31,6 +31,14 @@ public final class EventLoop {
     return event
   }
 
+  /// Calls `body` after each write to a descriptor of ``Mailbox``, which nobody has to read, until the event goes away.
+  func whenWritten(_ descriptor: Int32, _ body: @escaping () -> Void) throws(EventIOError) -> LoopEvent {
+    let event = try LoopEvent(
+      loop: self, subject: descriptor, kind: EV_READ | EV_PERSIST | EV_ET, body: body)
+    try event.enable()
+    return event
+  }
+
   /// Calls `body` whenever `descriptor` takes bytes again, level-triggered, until the event goes away.
   public func whenWritable(
     _ descriptor: Int32, _ body: @escaping () -> Void

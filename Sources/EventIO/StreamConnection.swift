@@ -123,12 +123,12 @@ final class StreamConnection {
   /// lost: what could not be framed goes to `body` too, for the proxy's answer (D31, D35).
   ///
   /// Returns how many messages and pings there were; fewer than `most` when no whole one is left.
-  func readMessages(_ most: Int, _ body: (Span<UInt8>) -> Void) -> Int {
+  func readMessages(_ most: Int, _ body: (_ message: Span<UInt8>, _ isWhole: Bool) -> Void) -> Int {
     guard state == .open else { return 0 }
     var count = 0
     socket?.read { bytes in
       guard surrender == nil else {
-        body(bytes)
+        body(bytes, false)
         return bytes.count
       }
       var consumed = 0
@@ -146,13 +146,13 @@ final class StreamConnection {
           partialSince = nil
           let message = front.extracting(range.lowerBound..<range.upperBound)
           exchanges.received(message)
-          body(message)
+          body(message, true)
         case .broken(let range, _):
           surrender = .framingLost
-          body(front.extracting(range.lowerBound..<range.upperBound))
+          body(front.extracting(range.lowerBound..<range.upperBound), false)
         case .overflow(let range, let defect):
           surrender = defect.field == .contentLength ? .bodyTooLarge : .headerTooLarge
-          body(front.extracting(range.lowerBound..<range.upperBound))
+          body(front.extracting(range.lowerBound..<range.upperBound), false)
         }
       }
       return consumed

@@ -37,10 +37,25 @@ public final class StreamTransport {
   }
 
   /// Binds and listens, for TLS when given how; fails when any socket has the address.
-  public init(binding address: SocketAddress, tls: TLSContext? = nil) throws(EventIOError) {
+  ///
+  /// A socket that is `shared` lets others of this process join it; the kernel deals connections out to them.
+  public convenience init(
+    binding address: SocketAddress, tls: TLSContext? = nil, isShared: Bool = false
+  ) throws(EventIOError) {
+    // Once without sharing, so that no other process is joined. Gone before the next is bound.
+    let free = isShared ? try StreamTransport(address, tls, isShared: false).bound : address
+    try self.init(free, tls, isShared: isShared)
+  }
+
+  /// Binds one more socket to an address that a shared one of this process has.
+  public convenience init(joining address: SocketAddress, tls: TLSContext? = nil) throws(EventIOError) {
+    try self.init(address, tls, isShared: true)
+  }
+
+  private init(_ address: SocketAddress, _ tls: TLSContext?, isShared: Bool) throws(EventIOError) {
     let name = "\(tls == nil ? "tcp" : "tls"):\(address)"
     var endpoint = ck_endpoint(address)
-    socket = try EventIOError.check(unsafe ck_tcp_listen(&endpoint), "bind", name)
+    socket = try EventIOError.check(unsafe ck_tcp_listen(&endpoint, isShared ? 1 : 0), "bind", name)
     self.tls = tls
     let named = unsafe ck_socket_name(socket, &endpoint)
     bound = SocketAddress(ip: address.ip, port: endpoint.port, scope: address.scope)

@@ -4,19 +4,22 @@
 
 internal import COpenSSL
 import SIPSyntax
+import Synchronization
 
-/// Certificate, key and trust of one worker, and the connections made with them.
+/// Certificate, key and trust of all workers, and the connections made with them.
 ///
-/// Confined to the thread of its worker's loop. A peer that shows a certificate must have a valid one: its path
+/// May be used from every thread; its connections belong to that of their loop. A peer that shows a certificate must have a valid one: its path
 /// ends at a trusted certificate, is within its time, and lets it be used for TLS or SIP domains (G32). A
 /// server always has one; a client only when told (G34).
 @safe
-public final class TLSContext {
+public final class TLSContext: Sendable {
   /// Bytes of a file that are read at most.
   public static let largestFile = 4 << 20
 
   private let files: TLSFiles
-  private var settings: TLSSettings
+  private let current: Mutex<TLSSettings>
+  /// What handshakes from now on are made with.
+  private var settings: TLSSettings { current.withLock { $0 } }
 
   /// Reads the files, all in PEM format; without `certificate` it is a client only, without `key` the key stands
   /// in the certificate's file, without `trust` the system's trusted certificates are taken.
@@ -27,14 +30,15 @@ public final class TLSContext {
   ) throws(TLSError) {
     files = TLSFiles(
       certificate: certificate, key: key, trust: trust, requiresClientCertificate: requiresClientCertificate)
-    settings = try TLSSettings(files)
+    current = Mutex(try TLSSettings(files))
   }
 
   /// Reads the files again, for handshakes from now on; open connections stay as they are.
   ///
   /// When that fails, everything stays as it was.
   public func reload() throws(TLSError) {
-    settings = try TLSSettings(files)
+    let read = try TLSSettings(files)
+    current.withLock { $0 = read }
   }
 
   /// Whether the system has certificates to trust when no file names any.

@@ -2,7 +2,7 @@ internal import COpenSSL
 import Glibc
 
 /// Where everything is read from, again at every reload.
-struct TLSFiles {
+struct TLSFiles: Sendable {
   /// Our certificate and the chain above it; nil for a client that shows none.
   let certificate: String?
   /// The certificate's key; nil when it stands in the same file.
@@ -14,8 +14,10 @@ struct TLSFiles {
 }
 
 /// OpenSSL's settings for both sides, made together or not at all.
+///
+/// Nothing changes once they are made, and OpenSSL lets several threads make connections from one.
 @safe
-final class TLSSettings {
+final class TLSSettings: @unchecked Sendable {
   /// For accepted connections. Owned, as the other: freed when no later handshake needs it; open connections
   /// hold what they need themselves.
   let server: OpaquePointer

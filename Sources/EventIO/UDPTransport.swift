@@ -26,8 +26,12 @@ public final class UDPTransport {
   private var departures: [ck_departure] = []
 
   /// Binds a socket, after making sure that no other process has the address.
-  public init(binding address: SocketAddress) throws(EventIOError) {
-    let free = try UDPTransport.probe(address)
+  public convenience init(binding address: SocketAddress) throws(EventIOError) {
+    try self.init(joining: try UDPTransport.probe(address))
+  }
+
+  /// Binds one more socket to an address that another of this process has.
+  public init(joining free: SocketAddress) throws(EventIOError) {
     var endpoint = ck_endpoint(free)
     let socket = try EventIOError.check(
       unsafe ck_udp_open(&endpoint, 1, free.ip.isUnspecified ? 1 : 0), "bind", "udp:\(free)")

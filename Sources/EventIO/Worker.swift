@@ -7,8 +7,8 @@ public import Timekeeping
 
 /// One thread's whole share of the proxy: its loop, its sockets, and the core with both tables.
 ///
-/// Nothing in it is shared: a process with N workers has N of these, and only their counters are read
-/// from outside. Every method but `init` must be called on the thread that first called one; that is
+/// Nothing in it is shared: a process with N workers has N of these, see ``Crew``, and only their counters are
+/// read from outside. Every method but `init` must be called on the thread that first called one; that is
 /// asserted. In a turn of the loop sockets are read before timers advance. When the core has more due
 /// work than one call does, the next call waits for the sockets of the next turn.
 ///
@@ -31,16 +31,28 @@ public final class Worker {
 
   /// Connections of all its listeners; none is accepted before the worker exists.
   let connections: ConnectionTable
-  private let transports: [ListeningTransport]
+  /// Its sockets, as the flows count them.
+  let transports: [ListeningTransport]
+  /// Its place among others; nil without others.
+  let station: Station?
+  /// Letters of others that are being read.
+  var inbox = Mail()
+  /// What is to be done when another worker answers, by number; see ``ask(_:_:then:)``.
+  var awaited = AwaitedReplies()
+  /// Why the loop of another worker ended, if it did of itself; told to the first.
+  var failureOfOther: EventIOError?
+  /// The core.
+  var engine: Engine
+  /// Insists on the one thread.
+  let thread = ThreadConfinement()
   private let batch = DatagramBatch()
   private let dns: DNSClient
-  private let thread = ThreadConfinement()
-  private var engine: Engine
   private var events: [LoopEvent] = []
   private var timer: LoopEvent?
   /// When the timer fires; the core may have become due earlier since.
   private var armedFor = MonotonicInstant.distantFuture
-  private var drained: (() -> Void)?
+  private var whenQuiet: (() -> Void)?
+  private var whenDeparted: (() -> Void)?
   /// Messages and events of connections since datagrams and the timer last came in between.
   private var streamWork = 0
   /// Messages of a connection that have arrived may not have been read yet.
@@ -49,20 +61,31 @@ public final class Worker {
   /// Takes over sockets that are bound; `configuration.listeners` describes them in the same order.
   ///
   /// Without `dnsServers` those are asked that the system is configured for.
-  public init(
+  public convenience init(
     loop: EventLoop, transports: [ListeningTransport], limits: ConnectionLimits = ConnectionLimits(),
     dnsServers: [SocketAddress] = [], configuration: ProxyConfiguration, environment: ProxyEnvironment
   ) throws(EventIOError) {
-    self.loop = loop
-    self.transports = transports
-    dns = try DNSClient(loop: loop, servers: dnsServers)
+    try self.init(
+      WorkerParts(
+        loop: loop, transports: transports, limits: limits, dnsServers: dnsServers,
+        configuration: configuration, environment: environment), station: nil)
+  }
+
+  /// The same from its parts, with a place among others.
+  init(_ parts: WorkerParts, station: Station?) throws(EventIOError) {
+    loop = parts.loop
+    transports = parts.transports
+    self.station = station
+    dns = try DNSClient(loop: loop, servers: parts.dnsServers)
     startedAt = MonotonicClock.now
     engine = Engine(
-      proxy: Proxy(configuration: configuration, environment: environment, startingAt: startedAt))
+      proxy: Proxy(
+        configuration: parts.configuration, environment: parts.environment, startingAt: startedAt),
+      station: station)
     counters = engine.proxy.counters
     connections = try ConnectionTable(
-      loop: loop, limits: limits, counting: counters,
-      firstGeneration: .random(in: 1...UInt32.max))
+      loop: loop, limits: parts.limits, counting: counters,
+      firstGeneration: .random(in: 1...UInt32.max), station: station)
     connections.whenReadable = { [unowned self] connection in receive(from: connection) }
     connections.whenChanged = { [unowned self] in
       settle()
@@ -79,6 +102,10 @@ public final class Worker {
       case .stream(let stream): try stream.start(listener: UInt16(clamping: index), in: connections)
       }
     }
+    if let station {
+      events.append(
+        try loop.whenWritten(station.mailbox.descriptor) { [unowned self] in readMail(of: station.mailbox) })
+    }
     engine.begin(at: startedAt)
     settle()
   }
@@ -86,9 +113,21 @@ public final class Worker {
   /// Refuses new calls from now on and calls `done` once no transaction is without a final response, all that was
   /// said over connections has left, and their peers know that it was the last.
   public func drain(_ done: @escaping () -> Void) {
+    beginDraining { [unowned self] in whenDeparted = done }
+  }
+
+  /// Refuses new calls from now on and calls `quiet` once no transaction is without a final response.
+  func beginDraining(_ quiet: @escaping () -> Void) {
     thread.check()
     engine.proxy.beginDraining()
-    drained = done
+    whenQuiet = quiet
+    settle()
+  }
+
+  /// Tells every peer its end once all that was said over connections has left, and then calls `done`.
+  func depart(_ done: @escaping () -> Void) {
+    thread.check()
+    whenDeparted = done
     settle()
   }
 
@@ -99,6 +138,14 @@ public final class Worker {
   public func respond(to request: AdminRequest, with facts: AdminFacts) -> AdminResponse {
     thread.check()
     return AdminService.respond(to: request, with: facts, asking: engine.proxy)
+  }
+
+  /// Adds what this worker's table has to a page of dialogs.
+  func extend(_ listing: DialogListing, with facts: AdminFacts) -> DialogListing {
+    thread.check()
+    var longer = listing
+    longer.add(from: engine.proxy, facts)
+    return longer
   }
 
   /// Reads one batch of datagrams; more of them keep the socket readable for the next turn.
@@ -152,7 +199,7 @@ public final class Worker {
   }
 
   /// After every event: sends what the core wants sent, arms the timer, notices the end of draining.
-  private func settle() {
+  func settle() {
     let now = MonotonicClock.now
     engine.flush(over: transports, counting: counters, at: now)
     // Sending may open and close connections, and what the proxy does about that is sending again.
@@ -168,10 +215,15 @@ public final class Worker {
       armedFor = deadline
       timer?.arm(after: deadline.duration(since: MonotonicClock.now))
     }
-    if let drained, engine.proxy.openTransactionCount == 0, connections.queuedBytes == 0, !isReadingStream {
-      self.drained = nil
+    guard connections.queuedBytes == 0, !isReadingStream, inbox.isRead else { return }
+    if let quiet = whenQuiet, engine.proxy.openTransactionCount == 0 {
+      whenQuiet = nil
+      quiet()
+    }
+    if let departed = whenDeparted {
+      whenDeparted = nil
       connections.part()
-      drained()
+      departed()
     }
   }
 }

@@ -21,10 +21,12 @@ public enum Counter: Int, CaseIterable, Sendable {
   case droppedStrayResponse, droppedForeignVia, droppedLateResponse, droppedUnsendableResponse
   case droppedAckNotAllowed, droppedAckUnroutable, droppedCancelNotAllowed, droppedCancelUnroutable
   case droppedTimeoutOfNonInvite, droppedLateFinal, droppedTimedOutBranch
-  case droppedForbiddenDestination, droppedOutOfMemory
+  case droppedForbiddenDestination, droppedOutOfMemory, droppedHandOver
   case ignoredMaddr
   // The socket edge.
   case receiveErrors, receiveTruncated, sendBlocked, sendErrors
+  // Messages that arrived at one worker and belong to another.
+  case messagesHandedOver
   // Several ways for one request, and names.
   case failovers, nextHopsNotLocated, nameAnswers, nameFailures, lookupsRefusedBySourceLimit
   // Connections of TCP and TLS.

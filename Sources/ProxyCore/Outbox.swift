@@ -8,6 +8,8 @@ public struct SendTicket: BitwiseCopyable, Sendable {
   let branch: SlabID
   /// Number of a ``StatelessHops`` entry; 0 for a branch.
   var hop: UInt16 = 0
+  /// For the edge: whose request it is when another worker sends it, counted from 1; 0 for the worker that has it.
+  public var origin: UInt16 = 0
 }
 
 /// One message to send: where its bytes stand in the outbox, and the flow it leaves on.

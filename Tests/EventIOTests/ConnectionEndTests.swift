@@ -29,7 +29,7 @@ struct ConnectionEndTests {
     // Far more than leaves in one turn of the loop.
     let answer = Array("SIP/2.0 200 ".utf8) + [UInt8](repeating: UInt8(ascii: "x"), count: 200_000)
     bench.connections.whenReadable = { connection in
-      _ = connection.readMessages(.max) { _ in }
+      _ = connection.readMessages(.max) { _, _ in }
       let isQueued = connection.send(answer.span, ticket: nil)
       #expect(isQueued)
     }

@@ -86,9 +86,9 @@ struct StreamFairnessTests {
     let read = bench.connections.whenReadable
     bench.connections.whenReadable = { connection in
       // As when another makes it give up its place in between.
-      #expect(connection.readMessages(10) { _ in } == 10)
+      #expect(connection.readMessages(10) { _, _ in } == 10)
       connection.close(because: .reclaimed)
-      #expect(connection.readMessages(10) { _ in } == 0)
+      #expect(connection.readMessages(10) { _, _ in } == 0)
       read(connection)
     }
     peer.send(requests(bench))
@@ -104,7 +104,7 @@ struct StreamFairnessTests {
     let peer = bench.connect()
     var isChecked = false
     bench.connections.whenReadable = { connection in
-      while connection.readMessages(10, { _ in }) == 10 {
+      while connection.readMessages(10, { _, _ in }) == 10 {
         connection.advance(to: MonotonicClock.now + .seconds(60))
         isChecked = true
       }

@@ -26,7 +26,7 @@ final class TLSNode {
       loop: loop, limits: ConnectionLimits(), counting: counters, firstGeneration: 7)
     transport = try StreamTransport(binding: loopback4, tls: context)
     table.whenReadable = { [unowned self] connection in
-      _ = connection.readMessages(.max) { message in
+      _ = connection.readMessages(.max) { message, _ in
         messages.append(String(decoding: message.indices.map { message[$0] }, as: UTF8.self))
       }
     }

@@ -89,8 +89,9 @@ int ck_probe_open(int family);
 /// and opens nothing. `probe` is nobody else's meanwhile.
 int ck_source_address(int probe, const struct ck_endpoint *peer, struct ck_endpoint *source);
 
-/// Opens a non-blocking listening TCP socket. The caller closes it.
-int ck_tcp_listen(const struct ck_endpoint *address);
+/// Opens a non-blocking listening TCP socket; a shared one lets others of this user share its address. The caller
+/// closes it.
+int ck_tcp_listen(const struct ck_endpoint *address, int shared);
 
 /// Accepts a connection without waiting, as a non-blocking socket. The caller closes it.
 int ck_accept(int socket);
@@ -128,6 +129,15 @@ int ck_ticker_open(uint64_t nanoseconds);
 
 /// Datagrams that a socket's receive buffer had no room for.
 int ck_receive_drops(int socket);
+
+/// Opens a descriptor that becomes readable each time it is signalled, which may be done from any thread. The caller
+/// closes it.
+int ck_event_open(void);
+void ck_event_signal(int event);
+
+/// Runs `body` on a new thread that gets no signals; `ck_thread_join` waits for its end.
+int ck_thread_start(void *(*body)(void *), void *context, unsigned long *thread);
+void ck_thread_join(unsigned long thread);
 
 /// Fills `bytes` with random bytes from the kernel.
 int ck_random(void *bytes, size_t count);
