@@ -7,14 +7,22 @@ struct DescriptorBudget: Sendable {
   /// loop, DNS, files that are read, and connections that are refused once they were accepted.
   static let reserve = 3 * 64
 
+  /// Kept for the loop, the mailbox, DNS and the probes of every further worker.
+  static let reserveOfWorker = 32
+
   /// Connections that may be held.
   let connections: Int
   /// What to tell people when that is less than they asked for.
   let warning: String?
 
-  /// Asks `allow` for as many descriptors as so many connections and listeners need, and gets by with fewer.
-  init(connections asked: Int, listeners: Int, allow: (Int) -> Int = OperatingSystem.allowDescriptors) {
-    let others = DescriptorBudget.reserve + listeners
+  /// Asks `allow` for as many descriptors as so many connections and listeners need, and gets by with fewer. Every
+  /// worker has a socket of its own for each listener.
+  init(
+    connections asked: Int, listeners: Int, workers: Int = 1,
+    allow: (Int) -> Int = OperatingSystem.allowDescriptors
+  ) {
+    let others =
+      DescriptorBudget.reserve + (workers - 1) * DescriptorBudget.reserveOfWorker + workers * listeners
     let allowed = allow(asked + others)
     connections = min(asked, max(allowed - others, allowed / 4, 1))
     warning =

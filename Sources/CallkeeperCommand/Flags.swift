@@ -90,7 +90,12 @@ enum Flags {
       else, and run and check warn of it.
       """)
   static let workers = FlagDefinition(
-    "workers", "N", default: "1", legal: "1 to 64; more than 1 is not there yet", "Threads that carry calls")
+    "workers", "N", default: "1", legal: "1 to 64", "Threads that carry calls",
+    details: """
+      Each call belongs to one of them, wherever its messages arrive. One hands nothing over and costs least for a call; \
+      more are for more than one core can carry, and more than there are cores are of no use. Each takes an equal part of --max-dialogs, --max-transactions and \
+      --max-connections, opens connections of its own to a next hop, and asks the DNS for itself.
+      """)
   static let control = FlagDefinition(
     "control", "PATH", legal: "a path of at most 107 bytes", "Unix socket of the query API",
     details: """

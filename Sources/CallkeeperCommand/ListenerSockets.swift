@@ -14,14 +14,30 @@ struct ListenerSockets {
 
   /// What connections over TLS are made with; tls listeners need it.
   private let tls: TLSContext?
+  /// Whether further workers get sockets at the same addresses.
+  private let isShared: Bool
 
   /// None yet.
-  init(tls: TLSContext?) { self.tls = tls }
+  init(tls: TLSContext?, isShared: Bool = false) {
+    self.tls = tls
+    self.isShared = isShared
+  }
 
   /// Opens all of them; the first that is refused ends it.
-  init(_ listeners: [ListenAddress], tls: TLSContext? = nil) throws(EventIOError) {
-    self.init(tls: tls)
+  init(_ listeners: [ListenAddress], tls: TLSContext? = nil, isShared: Bool = false) throws(EventIOError) {
+    self.init(tls: tls, isShared: isShared)
     for listener in listeners { try open(listener) }
+  }
+
+  /// One more socket for each listener, for another worker; they must be shared.
+  func moreTransports() throws(EventIOError) -> [ListeningTransport] {
+    var more: [ListeningTransport] = []
+    for listener in listeners {
+      more.append(
+        try ListeningTransport(
+          listener.transport, joining: listener.address, tls: listener.transport == .tls ? tls : nil))
+    }
+    return more
   }
 
   /// Opens one more; a twin for any port takes that of its UDP listener, which stands before it.
@@ -32,7 +48,8 @@ struct ListenerSockets {
   mutating func open(_ listener: ListenAddress) throws(EventIOError) -> ListenAddress? {
     guard listener.isTwin, listener.address.port == 0 else {
       return hold(
-        try ListeningTransport(listener.transport, binding: listener.address, tls: tls), for: listener)
+        try ListeningTransport(listener.transport, binding: listener.address, tls: tls, isShared: isShared),
+        for: listener)
     }
     guard let datagrams = listeners.last, datagrams.transport == .udp,
       datagrams.address.ip == listener.address.ip, datagrams.address.scope == listener.address.scope
@@ -42,7 +59,9 @@ struct ListenerSockets {
     var refused: [ListeningTransport] = []
     while true {
       do throws(EventIOError) {
-        return hold(try ListeningTransport(listener.transport, binding: found, tls: tls), for: listener)
+        return hold(
+          try ListeningTransport(listener.transport, binding: found, tls: tls, isShared: isShared),
+          for: listener)
       } catch {
         // Whoever asked for a free port does not mean one that TCP cannot have.
         guard error.errorNumber == EADDRINUSE, refused.count < ListenerSockets.portAttempts else {
@@ -53,7 +72,8 @@ struct ListenerSockets {
         found.port = 0
         found =
           hold(
-            try ListeningTransport(datagrams.transport, binding: found, tls: tls), for: datagrams
+            try ListeningTransport(datagrams.transport, binding: found, tls: tls, isShared: isShared),
+            for: datagrams
           ).address
       }
     }

@@ -78,7 +78,8 @@ struct Preparation: Sendable {
       return Preparation.key(from: bytes)
     }
     let budget = DescriptorBudget(
-      connections: run.maxConnections, listeners: listen.count, allow: allowDescriptors)
+      connections: run.maxConnections, listeners: listen.count, workers: run.workers,
+      allow: allowDescriptors)
     maxConnections = budget.connections
     // A7: an interval below the recommended one is not taken silently.
     warnings = run.sessionTimers.warnings.map { "\($0)" } + [budget.warning].compactMap { $0 }

@@ -28,6 +28,8 @@ struct RunConfiguration: Sendable {
   var maxTransactions: Int
   /// Connections over TCP and TLS held at most.
   var maxConnections: Int
+  /// Threads that carry calls.
+  var workers: Int
   /// Path of the control socket; nil means by the rule of ``ControlSocket``.
   var control: String?
   /// Where the query API is served on TCP; nil means nowhere.
@@ -54,7 +56,6 @@ struct RunConfiguration: Sendable {
 
   /// Reads every setting, and notes each that is illegal; what is read then stands for nothing.
   init(_ settings: Settings, noting notes: inout Mistakes) {
-    notes.keep(()) { try RunConfiguration.refuseWhatIsNotThereYet(settings) }
     var requests = notes.each(settings.all(Flags.listen), ListenRequest.init)
     if let standard = ListenRequest.standardForTLS(settings) { requests.append(standard) }
     listen = requests
@@ -77,6 +78,7 @@ struct RunConfiguration: Sendable {
     maxDialogs = notes.keep(0) { Int(try read.number(Flags.maxDialogs, 0...4_000_000_000)) }
     maxTransactions = notes.keep(0) { Int(try read.number(Flags.maxTransactions, 0...4_000_000_000)) }
     maxConnections = notes.keep(0) { Int(try read.number(Flags.maxConnections, 1...1_000_000)) }
+    workers = notes.keep(1) { Int(try read.number(Flags.workers, 1...64)) }
     udpMTU = notes.keep(0) { Int(try read.number(Flags.udpMTU, 576...65_535)) }
     t1 = notes.keep(.zero) { .milliseconds(Int64(try read.number(Flags.t1, 10...60_000))) }
     control = notes.keep(nil) {
@@ -109,12 +111,6 @@ struct RunConfiguration: Sendable {
     } catch {
       // A8: what we ask for may not be what we refuse.
       throw CommandError(.configuration, "\(error)")
-    }
-  }
-
-  private static func refuseWhatIsNotThereYet(_ settings: Settings) throws(CommandError) {
-    if let setting = settings[Flags.workers], try setting.number(1...64) > 1 {
-      throw setting.refused("more than 1 is not there yet; use 1")
     }
   }
 }

@@ -18,8 +18,7 @@ final class Shell {
   static let longestDrain = TimeSpan.seconds(4)
 
   private let log: Logger
-  private let loop: EventLoop
-  private let worker: Worker
+  private let crew: Crew
   private let admin: AdminServer
   private let tls: TLSContext?
   private let tlsAdvice: TLSAdvice
@@ -35,24 +34,14 @@ final class Shell {
     tlsAdvice = TLSAdvice(run, preparation.listen)
     Shell.redirectLibevent(to: log)
     do throws(EventIOError) {
-      let loop = try EventLoop()
-      let sockets = try ListenerSockets(preparation.listen, tls: tls)
-      let random = try OperatingSystem.randomKey()
-      let probe = try SourceAddressProbe()
-      let environment = ProxyEnvironment(
-        processKey: try OperatingSystem.randomKey(), tokenKey: preparation.tokenKey ?? random,
-        pages: OperatingSystem.pages,
-        sourceAddress: { probe.source(toward: $0) })
-      let configuration = preparation.proxyConfiguration(
-        run, bound: sockets.listeners, localAddresses: OperatingSystem.localAddresses())
-      let worker = try Worker(
-        loop: loop, transports: sockets.transports,
-        limits: ConnectionLimits(connections: preparation.maxConnections), dnsServers: run.dnsServers,
-        configuration: configuration, environment: environment)
-      worker.whenHandshakeFails = Shell.handshakeReporter(to: log)
+      let sockets = try ListenerSockets(preparation.listen, tls: tls, isShared: run.workers > 1)
+      let crew = try Crew(
+        try preparation.workerParts(run, sockets), key: try OperatingSystem.randomKey(),
+        handshakeReporter: { Shell.handshakeReporter(to: log) })
       let listeners = sockets.listeners.map { "\($0)" }
-      let admin = AdminServer(loop: loop, counting: worker.counters) { [unowned worker] request in
-        worker.respond(to: request, with: Shell.facts(of: worker, listeners: listeners))
+      let admin = AdminServer(loop: crew.first.loop, counting: crew.first.counters) {
+        [unowned crew] request, deliver in
+        crew.respond(to: request, with: Shell.facts(of: crew, listeners: listeners), deliver)
       }
       admin.whenAcceptFails = Shell.reporter(of: "query.accept_failed", to: log)
       let path = if let path = run.control { path } else { try ControlSocket.pathForServer() }
@@ -61,8 +50,7 @@ final class Shell {
       if let address = preparation.http {
         line.append((name: "http", value: "\(try admin.listen(on: address))"))
       }
-      self.loop = loop
-      self.worker = worker
+      self.crew = crew
       self.admin = admin
       readyLine = line
     } catch {
@@ -82,6 +70,7 @@ final class Shell {
   }
 
   private func serve() throws(EventIOError) {
+    let loop = crew.first.loop
     for signal in [SIGTERM, SIGINT] {
       signals.append(try loop.whenSignalled(signal) { [unowned self] in terminate(by: signal) })
     }
@@ -94,12 +83,18 @@ final class Shell {
     ready.logLevel = .info
     ready.info("ready", metadata: Shell.metadata(of: readyLine))
     let limit = try loop.timer { [unowned self] in
-      log.warning("drain.cut", metadata: ["open": "\(worker.counters[Gauge.serverTransactionsOpen])"])
-      loop.stop()
+      log.warning("drain.cut", metadata: ["open": "\(openCount)"])
+      crew.first.loop.stop()
     }
     drainLimit = limit
+    try crew.start()
+    defer { crew.end() }
     try loop.run()
+    if let failure = crew.failure { throw failure }
   }
+
+  /// Server transactions without a final response.
+  private var openCount: Int { crew.counters.reduce(0) { $0 + $1[Gauge.serverTransactionsOpen] } }
 
   /// Reads the TLS files again, for connections from now on; what cannot be used changes nothing.
   private func reload() {
@@ -139,19 +134,15 @@ final class Shell {
   }
 
   private func terminate(by signal: Int32) {
-    if worker.isDraining {
-      log.notice("drain.cut", metadata: ["open": "\(worker.counters[Gauge.serverTransactionsOpen])"])
-      loop.stop()
+    if crew.first.isDraining {
+      log.notice("drain.cut", metadata: ["open": "\(openCount)"])
+      crew.first.loop.stop()
       return
     }
     log.notice(
-      "drain.began",
-      metadata: [
-        "signal": signal == SIGTERM ? "TERM" : "INT",
-        "open": "\(worker.counters[Gauge.serverTransactionsOpen])",
-      ])
+      "drain.began", metadata: ["signal": signal == SIGTERM ? "TERM" : "INT", "open": "\(openCount)"])
     drainLimit?.arm(after: Shell.longestDrain)
-    worker.drain { [unowned self] in loop.stop() }
+    crew.drain { [unowned self] in crew.first.loop.stop() }
   }
 
   /// Logs what may go wrong many times a second, at most one line a minute.
@@ -189,21 +180,22 @@ final class Shell {
   }
 
   private func logSummary() {
-    let counters = worker.counters
+    let counters = crew.counters
     var fields: Logger.Metadata = [:]
-    for gauge in Gauge.allCases { fields[gauge.snakeCase] = "\(counters[gauge])" }
-    for counter in Counter.allCases where counters[counter] > 0 {
-      fields[counter.snakeCase] = "\(counters[counter])"
+    for gauge in Gauge.allCases { fields[gauge.snakeCase] = "\(counters.reduce(0) { $0 + $1[gauge] })" }
+    for counter in Counter.allCases {
+      let sum = counters.reduce(0) { $0 + $1[counter] }
+      if sum > 0 { fields[counter.snakeCase] = "\(sum)" }
     }
     var summary = log
     summary.logLevel = .info
     summary.info("summary", metadata: fields)
   }
 
-  private static func facts(of worker: Worker, listeners: [String]) -> AdminFacts {
+  private static func facts(of crew: Crew, listeners: [String]) -> AdminFacts {
     AdminFacts(
-      counters: [worker.counters], isDraining: worker.isDraining, version: Program.version,
-      startedAt: worker.startedAt, now: MonotonicClock.now,
+      counters: crew.counters, isDraining: crew.first.isDraining, version: Program.version,
+      startedAt: crew.first.startedAt, now: MonotonicClock.now,
       secondsSince1970: MonotonicClock.secondsSince1970, listeners: listeners)
   }
 

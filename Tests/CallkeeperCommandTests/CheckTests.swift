@@ -26,11 +26,11 @@ struct CheckTests {
   @Test("Every mistake is found, in the file, on the command line and in what it leads to")
   func all() throws {
     var mistakes = Mistakes()
-    let found = try settings(["--config", "f.conf", "--min-se", "1", "--workers", "2"], noting: &mistakes)
+    let found = try settings(["--config", "f.conf", "--min-se", "1", "--workers", "65"], noting: &mistakes)
     _ = RunConfiguration(found, noting: &mistakes)
     let lines = mistakes.found.map(\.description)
     #expect(lines.count == 6, "\(lines)")
-    for word in ["nonsense", "min-see", "--t1 1", "--udp-mtu 1", "--min-se 1", "--workers 2"] {
+    for word in ["nonsense", "min-see", "--t1 1", "--udp-mtu 1", "--min-se 1", "--workers 65"] {
       #expect(lines.contains { $0.contains(word) }, "\(word)")
     }
     #expect(mistakes.found.allSatisfy { $0.status == .configuration })

@@ -25,6 +25,24 @@ struct DescriptorBudgetTests {
     #expect((budget.warning == nil) == (row.got == row.asked))
   }
 
+  @Test("Every worker has descriptors of its own")
+  func workers() {
+    let budget = DescriptorBudget(connections: 10_000, listeners: 2, workers: 4) { $0 - 1 }
+    #expect(budget.connections == 9_999)
+    let exact = DescriptorBudget(connections: 10, listeners: 2, workers: 4) { _ in 10 + 192 + 3 * 32 + 8 }
+    #expect(exact.connections == 10 && exact.warning == nil)
+  }
+
+  @Test("What all may hold is dealt out evenly; no limit stays none")
+  func parts() {
+    #expect(WorkerShares.part(0, of: 4) == 0)
+    #expect(WorkerShares.part(10, of: 4) == 3 && WorkerShares.part(10, of: 1) == 10)
+    #expect(WorkerShares.part(1, of: 64) == 1)
+    let limits = WorkerShares.part(ConnectionLimits(connections: 8_000), of: 2)
+    #expect(limits.connections == 4_000 && limits.allQueueBytes == 128 << 20)
+    #expect(limits.queueBytes == ConnectionLimits().queueBytes)
+  }
+
   @Test("What is cut is told with the limit behind it, by run and by check")
   func warns() throws {
     let run = try configuration(["--max-connections", "5000"])

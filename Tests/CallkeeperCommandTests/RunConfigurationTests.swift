@@ -72,8 +72,6 @@ struct RunConfigurationTests {
     ["--listen", "udp:::1:5060"], ["--listen", "udp:[::1:5060"], ["--listen", "udp:[127.0.0.1]:5060"],
     ["--listen", "udp:300.0.0.1:5060"], ["--listen", "udp:a b:5060"], ["--listen", "sctp:127.0.0.1:5060"],
     ["--listen", "tcp:127.0.0.1"], ["--listen", "tls:127.0.0.1:"], ["--listen", "tcp:udp:127.0.0.1:5060"],
-    // Not there yet.
-    ["--workers", "2"],
     // TLS without a certificate, and files that no listener uses.
     ["--listen", "tls:127.0.0.1:5061"], ["--tls-key", "x"], ["--tls-ca", "x"],
     ["--tls-require-client-certificate"],
