@@ -20,7 +20,8 @@ COLUMNS = {
              ("bytes/dialog", "bytes_per_dialog"), ("PSS MiB", "pss_kib"), ("180 p50 us", "ringing_us.p50"),
              ("180 p99 us", "ringing_us.p99"), ("idle ms/s", "idle_ms_per_s")],
     "storm": [("held", "held"), ("first gone s", "first_gone_after_s"), ("all gone s", "all_gone_after_s"),
-              ("left", "left"), ("us/expired", "us_per_expired"), ("before p99", "windows.before.p99"),
+              ("left", "left"), ("us/expired", "us_per_expired"), ("+-", "us_per_expired_stray"),
+              ("before p99", "windows.before.p99"),
               ("during p99", "windows.during.p99"), ("after p99", "windows.after.p99"),
               ("PSS MiB start", "pss_start_kib"), ("peak", "pss_peak_kib"), ("end", "pss_end_kib")],
 }

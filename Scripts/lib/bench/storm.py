@@ -1,6 +1,7 @@
 """The storm: all dialogs fall due in the same second, and calls are made before, during and after it."""
 
 import math
+import statistics
 
 from .processes import Sampler
 from .stand import outcome
@@ -47,7 +48,13 @@ def storm(stand, options):
         windows={name: window(seconds, cpu, *span) for name, span in windows.items()})
     calm_ms = (result["windows"]["before"]["cpu_ms_per_s"] + result["windows"]["after"]["cpu_ms_per_s"]) / 2
     used_ms = result["windows"]["during"]["cpu_ms_per_s"] - calm_ms
-    result["us_per_expired"] = round(used_ms * (until - due + 2) * 1000 / options.dialogs, 2)
+    length = until - due + 2
+    result["us_per_expired"] = round(used_ms * length * 1000 / options.dialogs, 2)
+    # How far the calls' own cost strays in as many quiet seconds.
+    quiet = [cpu.at(when + 1) - cpu.at(when) for name in ("before", "after")
+             for when in range(math.ceil(windows[name][0]), int(windows[name][1]) - 1)]
+    stray = statistics.pstdev(quiet) * math.sqrt(length) if len(quiet) > 2 else 0.0
+    result["us_per_expired_stray"] = round(stray * 1e6 / options.dialogs, 2)
     return result
 
 
