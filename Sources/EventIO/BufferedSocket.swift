@@ -27,6 +27,10 @@ final class BufferedSocket {
   /// What made it, with TLS.
   private let tls: TLSContext?
   private let body: (Event) -> Void
+  /// A socket without a bufferevent yet. Owned: closed in `close`, unless a bufferevent has got it; -1 for none.
+  private var accepted: Int32 = -1
+  /// Waits for the first octet on it.
+  private var firstOctet: LoopEvent?
 
   /// Takes over a bufferevent that closes its socket when it is freed.
   init(
@@ -36,6 +40,35 @@ final class BufferedSocket {
     self.loop = loop
     self.tls = tls
     self.body = body
+    unsafe listen(to: bufferevent)
+  }
+
+  /// Takes over a socket that was accepted for TLS. Its handshake begins once there is an octet of it and it is its
+  /// turn; until then it has no bufferevent, which is what silent callers cost.
+  init(
+    accepted socket: Int32, of loop: EventLoop, tls: TLSContext, turns: HandshakeQueue,
+    _ body: @escaping (Event) -> Void
+  ) {
+    unsafe bufferevent = nil
+    self.loop = loop
+    self.tls = tls
+    self.body = body
+    accepted = socket
+    firstOctet = try? loop.whenReadable(socket) { [unowned self] in
+      firstOctet = nil
+      turns.add { [weak self] in self?.beginHandshake() }
+    }
+  }
+
+  private func beginHandshake() {
+    guard accepted >= 0 else { return }
+    guard let made = unsafe tls?.makeServer(loop: loop, socket: accepted) else { return body(.broken) }
+    accepted = -1
+    unsafe bufferevent = made
+    unsafe listen(to: made)
+  }
+
+  private func listen(to bufferevent: OpaquePointer) {
     // Unretained: the callbacks are taken away before this object goes.
     let context = unsafe Unmanaged.passUnretained(self).toOpaque()
     unsafe bufferevent_setcb(
@@ -111,6 +144,9 @@ final class BufferedSocket {
 
   /// Lets go of the socket; nothing is called back from now on.
   func close() {
+    firstOctet = nil
+    if accepted >= 0 { _ = Glibc.close(accepted) }
+    accepted = -1
     guard let closing = unsafe bufferevent else { return }
     unsafe bufferevent = nil
     unsafe bufferevent_setcb(closing, nil, nil, nil, nil)

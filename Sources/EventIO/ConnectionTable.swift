@@ -18,6 +18,8 @@ final class ConnectionTable {
   let loop: EventLoop
   /// The place of their worker among others; nil without others.
   let station: Station?
+  /// Accepted connections of TLS that have something to say.
+  let handshakes: HandshakeQueue
   /// What they may take.
   let limits: ConnectionLimits
   /// What is counted of them.
@@ -58,6 +60,7 @@ final class ConnectionTable {
     self.limits = limits
     self.counters = counters
     generation = firstGeneration
+    handshakes = try HandshakeQueue(loop: loop)
     sweeper = try loop.timer { [unowned self] in
       sweep(ConnectionTable.sweptAtOnce, at: MonotonicClock.now)
       whenChanged()
@@ -138,7 +141,7 @@ final class ConnectionTable {
   /// Takes in a connection; `flow` gets its name here.
   @discardableResult
   func add(
-    _ bufferevent: OpaquePointer, tls: TLSContext?, _ flow: Flow, route: ConnectionRoute?
+    _ start: StreamConnection.Start, tls: TLSContext?, _ flow: Flow, route: ConnectionRoute?
   ) -> StreamConnection {
     let slot = freeSlots.popLast() ?? slots.count
     if slot == slots.count { slots.append(nil) }
@@ -147,8 +150,7 @@ final class ConnectionTable {
     flow.connection =
       station?.connection(at: slot, generation: generation)
       ?? ConnectionID(slot: UInt32(slot), generation: generation)
-    let connection = unsafe StreamConnection(
-      bufferevent, tls: tls, flow: flow, route: route, in: self)
+    let connection = StreamConnection(start, tls: tls, flow: flow, route: route, in: self)
     slots[slot] = connection
     recency.append(slot)
     if let route { routes[route] = connection }

@@ -53,10 +53,18 @@ final class StreamConnection {
   /// The incomplete message is given up, and why.
   private var surrender: ConnectionEnd?
 
-  /// Takes over a bufferevent and begins to listen to it.
+  /// What it begins as.
+  @safe
+  enum Start {
+    /// A bufferevent, connected or connecting.
+    case bufferevent(OpaquePointer)
+    /// A socket that was accepted for TLS.
+    case accepted(Int32, TLSContext)
+  }
+
+  /// Takes over what it begins as, and begins to listen to it.
   init(
-    _ bufferevent: OpaquePointer, tls: TLSContext?, flow: Flow, route: ConnectionRoute?,
-    in table: ConnectionTable
+    _ start: Start, tls: TLSContext?, flow: Flow, route: ConnectionRoute?, in table: ConnectionTable
   ) {
     self.flow = flow
     self.route = route
@@ -66,8 +74,13 @@ final class StreamConnection {
     framer = StreamFramer(limits: table.limits.message)
     lastUse = MonotonicClock.now
     stateSince = lastUse
-    socket = unsafe BufferedSocket(bufferevent, of: table.loop, tls: tls) { [unowned self] event in
-      handle(event)
+    let body: (BufferedSocket.Event) -> Void = { [unowned self] event in handle(event) }
+    switch start {
+    case .bufferevent(let bufferevent):
+      socket = unsafe BufferedSocket(bufferevent, of: table.loop, tls: tls, body)
+    case .accepted(let accepted, let tls):
+      socket = BufferedSocket(
+        accepted: accepted, of: table.loop, tls: tls, turns: table.handshakes, body)
     }
   }
 

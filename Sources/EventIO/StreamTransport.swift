@@ -97,12 +97,12 @@ public final class StreamTransport {
       case 0...:
         let flow = Flow(listener: listener, remote: remote.socketAddress, local: local.ip)
         guard table.admits(ConnectionSource(flow.remote.ip, isOurs: false), at: MonotonicClock.now),
-          let made = unsafe server(accepted, table.loop)
+          let start = start(of: accepted, table.loop)
         else {
           close(accepted)
           continue
         }
-        unsafe table.add(made, tls: tls, flow, route: nil)
+        table.add(start, tls: tls, flow, route: nil)
       case -EAGAIN: return
       case -EINTR, -ECONNABORTED: continue
       default: return rest(in: table)
@@ -185,15 +185,15 @@ public final class StreamTransport {
       throw .local
     }
     let flow = Flow(listener: route.listener, remote: route.remote, local: source.ip)
-    return unsafe table.add(made, tls: tls, flow, route: route)
+    return unsafe table.add(.bufferevent(made), tls: tls, flow, route: route)
   }
 
   // MARK: What TLS makes differently
 
-  /// The bufferevent of a connection that was accepted; it has the socket, unless it is nil.
-  private func server(_ socket: Int32, _ loop: EventLoop) -> OpaquePointer? {
-    guard let tls else { return unsafe loop.plainBufferevent(socket, isConnecting: false) }
-    return unsafe tls.makeServer(loop: loop, socket: socket)
+  /// What a connection that was accepted begins as; it has the socket, unless it is nil.
+  private func start(of socket: Int32, _ loop: EventLoop) -> StreamConnection.Start? {
+    if let tls { return tls.canAccept ? .accepted(socket, tls) : nil }
+    return unsafe loop.plainBufferevent(socket, isConnecting: false).map { unsafe .bufferevent($0) }
   }
 
   /// The bufferevent of a connection that is being opened; it has the socket, unless it is nil.
