@@ -102,6 +102,14 @@ let package = Package(
       ],
       swiftSettings: hotPath),
 
+    // Small pieces of the hot path, for Scripts/instructions.
+    .executableTarget(
+      name: "instructions",
+      dependencies: [
+        "CallState", "PagedStorage", "ProxyCore", "SessionTimers", "SIPSyntax", "Timekeeping",
+      ],
+      path: "Tests/Instructions/Harness", swiftSettings: settings),
+
     tests("Timekeeping", ["Timekeeping"]),
     tests("PagedStorage", ["PagedStorage", "Timekeeping"]),
     tests("SIPSyntax", ["SIPSyntax"], resources: [.copy("Fixtures")]),
