@@ -100,7 +100,7 @@ extension [UInt8] {
   /// One check of the room and one copy, a sixth of what appending a collection costs.
   @inline(__always)
   private mutating func append(_ part: UnsafeBufferPointer<UInt8>) {
-    unsafe append(addingCapacity: part.count) { output in
+    append(addingCapacity: part.count) { output in
       unsafe output.withUnsafeMutableBufferPointer { memory, initialized in
         guard let target = memory.baseAddress, let origin = part.baseAddress else { return }
         unsafe target.update(from: origin, count: part.count)
