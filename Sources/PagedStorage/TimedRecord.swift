@@ -10,14 +10,14 @@ public protocol TimedRecord: SlabRecord {
 
 extension Slab: TimedEntries where Record: TimedRecord {
   /// The links of a record.
-  @inlinable
+  @inlinable @inline(__always)
   public func wheelLinks(of index: UInt32) -> WheelLinks { self[index].links }
 
   /// Stores the links of a record.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func setWheelLinks(_ links: WheelLinks, of index: UInt32) { self[index].links = links }
 
   /// The deadline of a record.
-  @inlinable
+  @inlinable @inline(__always)
   public func deadline(of index: UInt32) -> MonotonicInstant { self[index].deadline }
 }
