@@ -13,6 +13,8 @@ struct Engine: ~Copyable {
   var outbox = Outbox()
   /// Requests that the system refused to send in this flush.
   var refused: [RefusedSend] = []
+  /// Workers that messages have been handed to.
+  private var sleepers = Sleepers()
   /// What the core wants to know since the last time it was taken.
   private var questions: [DNSQuestion] = []
 
@@ -34,7 +36,12 @@ struct Engine: ~Copyable {
       let (remote, local) = batch.addresses(of: index)
       let flow = transport.flow(listener: listener, remote: remote, local: local)
       batch.withDatagram(index) { datagram in
-        if let station, station.handsOver(datagram, over: flow, counting: proxy.counters) { return }
+        if let station,
+          station.handsOver(
+            datagram, over: flow, counting: proxy.counters, waking: &sleepers)
+        {
+          return
+        }
         proxy.receive(datagram, over: flow, at: now, into: &outbox)
       }
     }
@@ -47,7 +54,8 @@ struct Engine: ~Copyable {
     connection.readMessages(most) { message, isWhole in
       // What cannot be framed is answered at once, because the connection closes behind the answer.
       if let station, isWhole,
-        station.handsOver(message, over: connection.flow, counting: proxy.counters)
+        station.handsOver(
+          message, over: connection.flow, counting: proxy.counters, waking: &sleepers)
       {
         return
       }
@@ -119,6 +127,7 @@ struct Engine: ~Copyable {
   mutating func flush(
     over transports: [ListeningTransport], counting counters: Counters, at now: MonotonicInstant
   ) {
+    wakeOthers()
     // A function of its own, so that its references are gone and clearing keeps the memory.
     send(over: transports, counting: counters)
     clearOutbox()
@@ -132,13 +141,20 @@ struct Engine: ~Copyable {
       for case .udp(let datagrams) in transports where datagrams.errors.hasQuotations {
         for quotation in datagrams.errors.takeQuotations() {
           // Which worker's request it is shows in the branch only, and only to that worker.
-          station?.tellOthers(quotation)
+          station?.tellOthers(quotation, waking: &sleepers)
           proxy.destinationUnreachable(quoting: quotation.span, at: now, into: &outbox)
         }
       }
       send(over: transports, counting: counters)
       clearOutbox()
     }
+    wakeOthers()
+  }
+
+  /// Wakes the workers that messages were handed to, each once for all of them.
+  private mutating func wakeOthers() {
+    guard let station else { return }
+    while let sleeper = sleepers.next() { station.mailbox(of: sleeper).wake() }
   }
 
   private mutating func clearOutbox() {
@@ -171,7 +187,7 @@ struct Engine: ~Copyable {
   private mutating func handOver(
     _ send: Send, to owner: Int, by station: Station, counting counters: Counters
   ) {
-    if station.handsOver(send, of: outbox.bytes.bytes, to: owner) { return }
+    if station.handsOver(send, of: outbox.bytes.bytes, to: owner, waking: &sleepers) { return }
     counters.add(to: .sendBlocked)
     if let ticket = send.ticket { refused.append(RefusedSend(ticket: ticket, isLocal: true)) }
   }

@@ -50,7 +50,7 @@ struct Mail: ~Copyable, Sendable {
   }
 }
 
-/// Where all workers leave letters for one, who is woken by the first.
+/// Where all workers leave letters for one, who is woken for the first.
 ///
 /// Who posts and who reads hold the lock for one copy or one exchange of arrays, never for work. Letters of one
 /// sender stay in their order. Messages are bounded in number and octets, as a socket's buffer is; what is said about
@@ -81,20 +81,26 @@ final class Mailbox: Sendable {
     if isFirst { wake() }
   }
 
-  /// Leaves a letter about some octets, which `letter` is told the place of; false when too much waits.
-  func post(_ octets: Span<UInt8>, _ letter: (ByteRange) -> Letter) -> Bool {
-    var isFirst = false
-    let isTaken = mail.withLock { mail in
+  /// What became of a letter.
+  enum Posting {
+    /// The reader must be woken, when all that goes to it at the moment has been posted.
+    case first
+    /// The reader has been, or will be, woken for letters before it.
+    case behindOthers
+    /// Too much waits.
+    case refused
+  }
+
+  /// Leaves a letter about some octets, which `letter` is told the place of. Waking the reader is left to the caller.
+  func post(_ octets: Span<UInt8>, _ letter: (ByteRange) -> Letter) -> Posting {
+    mail.withLock { mail in
       guard mail.letters.count < Mailbox.capacity, mail.octets.count + octets.count <= Mailbox.octetCapacity
-      else { return false }
+      else { return .refused }
       let start = mail.octets.count
       mail.octets.append(octets)
       mail.letters.append(letter(ByteRange(start, mail.octets.count)))
-      isFirst = mail.letters.count == 1
-      return true
+      return mail.letters.count == 1 ? .first : .behindOthers
     }
-    if isFirst { wake() }
-    return isTaken
   }
 
   /// Exchanges what waits for `read`, which must be empty.

@@ -2,6 +2,24 @@ import PagedStorage
 import ProxyCore
 import SIPSyntax
 
+/// The workers that must be woken: they have letters that they have not been told of.
+struct Sleepers {
+  private var bits: UInt64 = 0
+
+  /// Takes note of what became of a letter; false when it was refused.
+  mutating func note(_ posting: Mailbox.Posting, at worker: Int) -> Bool {
+    if posting == .first { bits |= 1 << UInt64(worker) }
+    return posting != .refused
+  }
+
+  /// Takes the next of them.
+  mutating func next() -> Int? {
+    guard bits != 0 else { return nil }
+    defer { bits &= bits &- 1 }
+    return bits.trailingZeroBitCount
+  }
+}
+
 /// One worker's place among several: what belongs to whom, and the way there.
 ///
 /// A call belongs to the worker that a keyed hash of its Call-ID names (G11), so that all its messages meet, from
@@ -59,26 +77,28 @@ final class Station: Sendable {
   }
 
   /// Leaves the start of a datagram that could not be delivered for every other worker.
-  func tellOthers(_ quotation: [UInt8]) {
+  func tellOthers(_ quotation: [UInt8], waking sleepers: inout Sleepers) {
     for index in mailboxes.indices where index != self.index {
-      _ = mailboxes[index].post(quotation.span) { .quotation($0) }
+      _ = sleepers.note(mailboxes[index].post(quotation.span) { .quotation($0) }, at: index)
     }
   }
 
   /// Hands a message to the worker whose call it is; false when that is this one.
-  func handsOver(_ message: Span<UInt8>, over flow: Flow, counting counters: Counters) -> Bool {
+  func handsOver(
+    _ message: Span<UInt8>, over flow: Flow, counting counters: Counters, waking sleepers: inout Sleepers
+  ) -> Bool {
     let owner = owner(of: message)
     guard owner != index else { return false }
-    let isTaken = mailboxes[owner].post(message) { .message($0, flow) }
+    let isTaken = sleepers.note(mailboxes[owner].post(message) { .message($0, flow) }, at: owner)
     counters.add(to: isTaken ? .messagesHandedOver : .droppedHandOver)
     return true
   }
 
   /// Hands a message to the worker whose connection it is to leave by; false when too much waits there.
-  func handsOver(_ send: Send, of bytes: [UInt8], to owner: Int) -> Bool {
+  func handsOver(_ send: Send, of bytes: [UInt8], to owner: Int, waking sleepers: inout Sleepers) -> Bool {
     let start = min(send.bytes.lowerBound, bytes.count)
     let end = max(start, min(send.bytes.upperBound, bytes.count))
-    return mailboxes[owner].post(bytes.span.extracting(start..<end)) { place in
+    let posting = mailboxes[owner].post(bytes.span.extracting(start..<end)) { place in
       var send = send
       send.bytes = place
       // A connection that exists has proved its peer; one that is gone is not opened for another worker's request.
@@ -87,6 +107,7 @@ final class Station: Sendable {
       send.ticket?.origin = UInt16(index + 1)
       return .send(send)
     }
+    return sleepers.note(posting, at: owner)
   }
 
   /// Tells the worker whose request it was that it could not be sent; false when it is this one's.

@@ -131,7 +131,10 @@ struct CrewTests {
     let text = Array(streamRequest(to: "sip:b@127.0.0.1").utf8)
     let send = Send(
       bytes: ByteRange(0, text.count), flow: connection, ticket: SendTicket(branch: .none))
-    #expect(other.handsOver(send, of: text, to: owner))
+    var sleepers = Sleepers()
+    #expect(other.handsOver(send, of: text, to: owner, waking: &sleepers))
+    #expect(sleepers.next() == owner && sleepers.next() == nil)
+    other.mailbox(of: owner).wake()
     #expect(bench.turn { client.messages.count == 1 })
     client.close()
     var mail = Mail()
