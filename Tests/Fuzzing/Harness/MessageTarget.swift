@@ -1,17 +1,21 @@
 import SIPSyntax
 
-/// The parser: ranges that exist, the same answer twice, copies and edits that read back as what they are.
+/// The parser: ranges that exist, the same answer twice, copies and edits that read back as what they are. And the finder
+/// of Call-IDs, which must agree with it.
 final class MessageTarget: FuzzTarget {
   private var message = SIPMessage(rowLimit: 64)
   private var second = SIPMessage(rowLimit: 64)
   private var edits = MessageEdits()
   private var output = OutputBuffer(capacity: 4096)
+  private let finder = CallIDFinder()
 
   func run(_ input: Span<UInt8>) {
     guard input.count <= 20_000 else { return }
     let streamEnd: Int? =
       if case .wellFormed = message.parse(input, datagram: false) { message.messageEnd } else { nil }
     let outcome = message.parse(input)
+    let callID = finder.find(in: input)
+    if let callID { requireInside(callID, input.count, "Call-ID that nobody parsed") }
     checkRanges(input)
     readLists(input)
     checkSessionTimerFields(input)
@@ -20,6 +24,7 @@ final class MessageTarget: FuzzTarget {
       require(message.messageEnd == streamEnd, "both ends of one message are equal")
     }
     guard case .wellFormed = outcome else { return }
+    require(callID == message.callID, "a call goes to the worker that its Call-ID names")
     checkCopy(input)
     checkForwarded(input)
     removeElement(of: .route, input)
