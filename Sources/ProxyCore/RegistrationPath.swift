@@ -32,9 +32,10 @@ extension ProxyEngine {
     _ message: borrowing SIPMessage, _ bytes: Span<UInt8>, _ arrival: Arrival, _ contact: SIPURI
   ) -> Flow? {
     if let flow = clientFlow(of: message, bytes, arrival) { return flow }
-    guard receivesDatagrams(arrival.flow.listener) else { return nil }
-    // It listens where its Contact says, though it may send from another port.
     var flow = arrival.flow
+    // A peer that registers over a connection which we opened asks for this one (D70).
+    guard receivesDatagrams(flow.listener) else { return flow.connection.isNone ? nil : flow }
+    // It listens where its Contact says, though it may send from another port.
     flow.remote.port = contact.port ?? 5060
     return flow
   }

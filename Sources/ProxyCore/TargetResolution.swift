@@ -42,9 +42,8 @@ extension ProxyEngine {
       return choose(among: targets, arrival, pushesNextHop: pushes)
     case .name(let destination):
       let found = locator.locate(
-        destination, for: pushes ? nil : arrival.flow.remote.ip, grace: cannotWait ? Self.grace : nil,
-        seed: callIDHash(message, bytes),
-        at: arrival.now, asking: &questions)
+        destination, for: arrival.flow.remote.ip, asksForProxy: pushes, grace: cannotWait ? Self.grace : nil,
+        seed: callIDHash(message, bytes), at: arrival.now, asking: &questions)
       return targetSet(of: found, for: destination, arrival, pushesNextHop: pushes)
     case .unsupportedTransport:
       return .refused(.nextHopUnreachable)

@@ -49,11 +49,12 @@ public struct ServerLocator: Sendable {
   /// server then. `settled` names a location that was reported as settled: what
   /// arrived for it serves this request even if its time to live is over, and the result is never `pending`. It may
   /// be left out in the very instant of the report. With `grace`, an answer serves for that long after it came, for a
-  /// request that cannot wait. What is not known is asked on behalf of `source`, which has a share when little room is
-  /// left; without one, of the proxy itself. Costs one look into the cache for each host and service.
+  /// request that cannot wait. Who waits, and what is asked, is charged to `source`, which has a share when little room
+  /// is left; without one to the proxy itself. With `asksForProxy` only the waiting is the source's: the proxy wants to
+  /// know. Costs one look into the cache for each host and service.
   public mutating func locate(
-    _ destination: Destination, for source: IPAddress? = nil, settled: LocationID? = nil,
-    grace: TimeSpan? = nil, seed: UInt64? = nil, at now: MonotonicInstant,
+    _ destination: Destination, for source: IPAddress? = nil, asksForProxy: Bool = false,
+    settled: LocationID? = nil, grace: TimeSpan? = nil, seed: UInt64? = nil, at now: MonotonicInstant,
     asking questions: inout [DNSQuestion]
   ) -> LocationResult {
     lastInstant = now
@@ -73,7 +74,7 @@ public struct ServerLocator: Sendable {
     case .missing(let missing):
       let asker = Asker(source, key: key)
       if let failure = refusal(of: asker) { return .failed(failure) }
-      let reference = lookups.begin(destination, for: asker, at: now)
+      let reference = lookups.begin(destination, for: asksForProxy ? .proxy : asker, at: now)
       if let failure = ask(missing, for: reference, at: now, asking: &questions) {
         lookups.end(reference)
         return .failed(failure)
@@ -165,6 +166,7 @@ public struct ServerLocator: Sendable {
   ) -> LocationFailure? {
     guard let lookup = lookups[reference] else { return .busy }
     let askers = CollectionOfOne(lookup.asker) + lookup.waiters.prefix(LocatorLimits.payers).map(\.asker)
+    var places: [Int] = []
     for question in missing {
       // Each search names servers in another order; what is open is enough for now.
       if let awaited = lookups[reference]?.awaited, awaited.count >= LocatorLimits.questionsAtOnce { break }
@@ -179,9 +181,11 @@ public struct ServerLocator: Sendable {
       }
       if lookups[reference]?.awaited.contains(place) == false {
         lookups[reference]?.awaited.append(place)
-        cache.addWaiter(reference, at: place)
+        places.append(place)
       }
     }
+    // Only now: a lookup that was refused waits for nothing.
+    for place in places { cache.addWaiter(reference, at: place) }
     return nil
   }
 
