@@ -46,6 +46,9 @@ int ck_thread_start(void *(*body)(void *), void *context, unsigned long *thread)
   sigset_t all, before;
   pthread_t started;
   sigfillset(&all);
+  // What the thread does to itself is for it to hear.
+  const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE};
+  for (unsigned i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&all, own[i]);
   // A thread begins with the mask of the one that makes it.
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int failed = pthread_create(&started, NULL, body, context);

@@ -134,7 +134,7 @@ final class Shell {
   }
 
   private func terminate(by signal: Int32) {
-    if crew.first.isDraining {
+    if crew.isDraining {
       log.notice("drain.cut", metadata: ["open": "\(openCount)"])
       crew.first.loop.stop()
       return
@@ -194,7 +194,7 @@ final class Shell {
 
   private static func facts(of crew: Crew, listeners: [String]) -> AdminFacts {
     AdminFacts(
-      counters: crew.counters, isDraining: crew.first.isDraining, version: Program.version,
+      counters: crew.counters, isDraining: crew.isDraining, version: Program.version,
       startedAt: crew.first.startedAt, now: MonotonicClock.now,
       secondsSince1970: MonotonicClock.secondsSince1970, listeners: listeners)
   }

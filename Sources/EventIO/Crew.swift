@@ -13,6 +13,8 @@ public final class Crew {
   let workers: [Worker]
   private let stations: [Station]
   private var threads: [UInt] = []
+  /// Whether ``drain(_:)`` was called.
+  public private(set) var isDraining = false
 
   /// The first worker.
   public var first: Worker { workers[0] }
@@ -73,6 +75,7 @@ public final class Crew {
   /// Refuses new calls from now on and calls `done` once no worker has a transaction without a final response, all that
   /// was said over connections has left, and their peers know that it was the last.
   public func drain(_ done: @escaping () -> Void) {
+    isDraining = true
     guard workers.count > 1 else { return first.drain(done) }
     // A quiet worker's connections may still carry answers of others: none parts before all are quiet.
     all({ $0.beginDraining($1) }) { [unowned self] in

@@ -141,7 +141,7 @@ struct Engine: ~Copyable {
       for case .udp(let datagrams) in transports where datagrams.errors.hasQuotations {
         for quotation in datagrams.errors.takeQuotations() {
           // Which worker's request it is shows in the branch only, and only to that worker.
-          station?.tellOthers(quotation, waking: &sleepers)
+          station?.tellOthers(quotation, counting: counters, waking: &sleepers)
           proxy.destinationUnreachable(quoting: quotation.span, at: now, into: &outbox)
         }
       }

@@ -20,6 +20,14 @@ enum Letter: Sendable {
   case failed(RefusedSend)
   /// Something to do on your thread.
   case task(@Sendable (Worker) -> Void)
+
+  /// What it takes to read it, in sixteenths of a message.
+  var weight: Int {
+    switch self {
+    case .opened, .closed: 1
+    case .message, .send, .quotation, .failed, .task: 16
+    }
+  }
 }
 
 /// Letters in their order, with the octets that belong to them.
@@ -28,6 +36,8 @@ struct Mail: ~Copyable, Sendable {
   var letters: [Letter] = []
   /// Messages, one after the other.
   var octets = OutputBuffer(capacity: 0)
+  /// How many of them have octets.
+  var messages = 0
   /// How many letters have been read.
   var read = 0
 
@@ -46,6 +56,7 @@ struct Mail: ~Copyable, Sendable {
     letters.removeAll(keepingCapacity: letters.count <= 1_024)
     octets.removeAll()
     if octets.bytes.capacity > 1 << 20 { octets = OutputBuffer(capacity: 0) }
+    messages = 0
     read = 0
   }
 }
@@ -53,8 +64,9 @@ struct Mail: ~Copyable, Sendable {
 /// Where all workers leave letters for one, who is woken for the first.
 ///
 /// Who posts and who reads hold the lock for one copy or one exchange of arrays, never for work. Letters of one
-/// sender stay in their order. Messages are bounded in number and octets, as a socket's buffer is; what is said about
-/// connections is bounded by their number.
+/// sender stay in their order. Messages are bounded in number and octets, as a socket's buffer is. What is said about
+/// connections takes none of their room; it comes no faster than connections are accepted and is read sixteen times as
+/// fast as messages.
 @safe
 final class Mailbox: Sendable {
   /// Messages that wait at most.
@@ -94,10 +106,11 @@ final class Mailbox: Sendable {
   /// Leaves a letter about some octets, which `letter` is told the place of. Waking the reader is left to the caller.
   func post(_ octets: Span<UInt8>, _ letter: (ByteRange) -> Letter) -> Posting {
     mail.withLock { mail in
-      guard mail.letters.count < Mailbox.capacity, mail.octets.count + octets.count <= Mailbox.octetCapacity
+      guard mail.messages < Mailbox.capacity, mail.octets.count + octets.count <= Mailbox.octetCapacity
       else { return .refused }
       let start = mail.octets.count
       mail.octets.append(octets)
+      mail.messages += 1
       mail.letters.append(letter(ByteRange(start, mail.octets.count)))
       return mail.letters.count == 1 ? .first : .behindOthers
     }

@@ -77,9 +77,10 @@ final class Station: Sendable {
   }
 
   /// Leaves the start of a datagram that could not be delivered for every other worker.
-  func tellOthers(_ quotation: [UInt8], waking sleepers: inout Sleepers) {
+  func tellOthers(_ quotation: [UInt8], counting counters: Counters, waking sleepers: inout Sleepers) {
     for index in mailboxes.indices where index != self.index {
-      _ = sleepers.note(mailboxes[index].post(quotation.span) { .quotation($0) }, at: index)
+      let isTaken = sleepers.note(mailboxes[index].post(quotation.span) { .quotation($0) }, at: index)
+      if !isTaken { counters.add(to: .droppedHandOver) }
     }
   }
 

@@ -49,8 +49,11 @@ public final class TLSContext: Sendable {
 
   /// Whom our own certificate names; nil without one. A secure Record-Route must be among them (G35).
   public var ownIdentities: CertificateIdentities? {
-    unsafe CertificateNames.collect { unsafe ck_tls_own_names(settings.server, $0, $1) }
-      .map(CertificateIdentities.init)
+    let settings = settings
+    return withExtendedLifetime(settings) {
+      unsafe CertificateNames.collect { unsafe ck_tls_own_names(settings.server, $0, $1) }
+        .map(CertificateIdentities.init)
+    }
   }
 
   /// The server's side of a connection that was accepted; the handshake begins when the loop turns.
@@ -59,7 +62,9 @@ public final class TLSContext: Sendable {
   /// the caller's.
   func makeServer(loop: EventLoop, socket: Int32) -> OpaquePointer? {
     guard canAccept else { return nil }
-    return unsafe ck_tls_accept(settings.server, loop.base, socket)
+    // Another worker may read the files again meanwhile.
+    let settings = settings
+    return unsafe withExtendedLifetime(settings) { unsafe ck_tls_accept(settings.server, loop.base, socket) }
   }
 
   /// The client's side of a connection; `socket` may be -1 until it is connected. Ownership as above.
@@ -67,11 +72,14 @@ public final class TLSContext: Sendable {
   /// `domain` is what the peer must be (G29), as it stands in the URI. A name is sent in the server name
   /// indication (G33), an address is not: RFC 6066 §3 has no room for it.
   func makeClient(loop: EventLoop, socket: Int32, domain: String?) -> OpaquePointer? {
-    guard let domain, !domain.isEmpty, IPAddress(domain) == nil else {
-      return unsafe ck_tls_connect(settings.client, loop.base, socket, nil)
+    let settings = settings
+    return unsafe withExtendedLifetime(settings) {
+      guard let domain, !domain.isEmpty, IPAddress(domain) == nil else {
+        return unsafe ck_tls_connect(settings.client, loop.base, socket, nil)
+      }
+      let name = domain.hasSuffix(".") ? String(domain.dropLast()) : domain
+      return unsafe ck_tls_connect(settings.client, loop.base, socket, name)
     }
-    let name = domain.hasSuffix(".") ? String(domain.dropLast()) : domain
-    return unsafe ck_tls_connect(settings.client, loop.base, socket, name)
   }
 
   /// Whom the peer's certificate names; nil when it has none or the handshake is not done (G34).

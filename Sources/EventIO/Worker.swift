@@ -137,6 +137,9 @@ public final class Worker {
   /// Answers a request of the query API from this worker's tables.
   public func respond(to request: AdminRequest, with facts: AdminFacts) -> AdminResponse {
     thread.check()
+    // The question may have waited here: ages are counted from now.
+    var facts = facts
+    facts.now = MonotonicClock.now
     return AdminService.respond(to: request, with: facts, asking: engine.proxy)
   }
 
@@ -144,6 +147,8 @@ public final class Worker {
   func extend(_ listing: DialogListing, with facts: AdminFacts) -> DialogListing {
     thread.check()
     var longer = listing
+    var facts = facts
+    facts.now = MonotonicClock.now
     longer.add(from: engine.proxy, facts)
     return longer
   }
@@ -180,12 +185,14 @@ public final class Worker {
     if streamWork >= Worker.streamWorkAtOnce { serveOthers(at: MonotonicClock.now) }
   }
 
-  /// Reads one batch from every socket of datagrams, and fires the core's timers if they are due.
+  /// Reads one batch from every socket of datagrams and some letters of other workers, and fires the core's timers if they are due.
   func serveOthers(at now: MonotonicInstant) {
     streamWork = 0
     for (index, transport) in transports.enumerated() {
       if case .udp(let datagrams) = transport { receive(from: datagrams, listener: UInt16(clamping: index)) }
     }
+    // Other workers' datagrams are no less urgent.
+    if let station { readMail(of: station.mailbox) }
     guard let deadline = engine.proxy.nextDeadline, deadline <= now else { return }
     engine.advance(to: now)
     settle()
@@ -220,7 +227,8 @@ public final class Worker {
       whenQuiet = nil
       quiet()
     }
-    if let departed = whenDeparted {
+    // Requests in dialogs are served also after this worker was quiet, while others were not.
+    if let departed = whenDeparted, engine.proxy.openTransactionCount == 0 {
       whenDeparted = nil
       connections.part()
       departed()

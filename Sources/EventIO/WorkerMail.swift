@@ -29,7 +29,7 @@ struct AwaitedReplies {
 }
 
 extension Worker {
-  /// Letters that are read in one turn of the loop, for the same reason as ``streamWorkAtOnce``.
+  /// Letters with messages that are read in one turn of the loop, for the same reason as ``streamWorkAtOnce``.
   private static var lettersAtOnce: Int { 64 }
 
   /// Reads letters of other workers; what is left is read in the next turn.
@@ -37,12 +37,14 @@ extension Worker {
     thread.check()
     // Whoever posts behind an exchange wakes us again.
     let now = MonotonicClock.now
-    for _ in 0..<Worker.lettersAtOnce {
+    var left = Worker.lettersAtOnce * 16
+    while left > 0 {
       if inbox.isRead {
         inbox.removeAll()
         mailbox.exchange(for: &inbox)
       }
       guard let letter = inbox.next() else { return settle() }
+      left -= letter.weight
       if case .task(let body) = letter {
         body(self)
       } else {

@@ -86,6 +86,18 @@ struct MailboxTests {
     #expect(taken == Mailbox.octetCapacity / 60_000)
   }
 
+  /// G10: connections that come and go must not cost anybody a message.
+  @Test("What is said about connections takes none of the room of messages")
+  func connectionsTakeNoRoom() throws {
+    let mailbox = try Mailbox()
+    for number in 0..<UInt32(Mailbox.capacity) {
+      mailbox.post(.closed(ConnectionID(slot: number, generation: 1)))
+    }
+    var isRefused = false
+    if case .refused = mailbox.post(Array("message".utf8).span, { .quotation($0) }) { isRefused = true }
+    #expect(!isRefused)
+  }
+
   @Test("A call belongs to one worker, whoever asks; calls are dealt out evenly")
   func owners() throws {
     let mailboxes = try (0..<4).map { _ in try Mailbox() }

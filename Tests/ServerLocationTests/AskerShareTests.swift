@@ -71,6 +71,26 @@ struct AskerShareTests {
     #expect(locate(other, 400) == 288)
   }
 
+  @Test("Who waits for the proxy's own next hop waits as itself; what is asked for it is the proxy's")
+  func waitingForNextHop() {
+    var resolver = Resolver(limits: limits)
+    _ = ask(400, for: flood, &resolver)
+    var questions: [DNSQuestion] = []
+    func wait(_ source: IPAddress, _ count: Int) -> Int {
+      (0..<count).count { _ in
+        let result = resolver.locator.locate(
+          to("trunk.example", port: 5060), for: source, asksForProxy: true, at: resolver.now,
+          asking: &questions)
+        if case .pending = result { return true }
+        return false
+      }
+    }
+    // 144 wait already; nine tenths of 320 are 288.
+    #expect(wait(flood, 400) == 144)
+    #expect(questions.count == 1)
+    #expect(wait(other, 400) == 20)
+  }
+
   @Test("Hosts of one IPv6 /64 are one source, those of another are not")
   func networks() {
     var resolver = Resolver(limits: limits)
