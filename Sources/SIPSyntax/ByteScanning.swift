@@ -97,7 +97,7 @@ extension [UInt8] {
     unsafe source.extracting(start..<end).withUnsafeBufferPointer { part in unsafe append(part) }
   }
 
-  /// One check of the room and one copy, a sixth of what appending a collection costs.
+  /// One check of the room and one copy.
   @inline(__always)
   private mutating func append(_ part: UnsafeBufferPointer<UInt8>) {
     append(addingCapacity: part.count) { output in
