@@ -40,7 +40,7 @@ struct StreamFairnessTests {
     var sentAt: UInt64?
     var answeredAt: UInt64?
     let read = bench.connections.whenReadable
-    bench.connections.whenReadable = { connection in
+    bench.connections.whenReadable = { [unowned bench] connection in
       if sentAt == nil {
         sentAt = bench.counters[.requestsReceived]
         phone.send(datagram(bench.ping(9_999), from: phone), to: bench.datagramAddress)
@@ -124,11 +124,11 @@ struct StreamFairnessTests {
       to: bench.datagramAddress)
     let forwarded = try arrival(bench, at: callee)
     var doneAt: UInt64?
-    bench.worker.drain { doneAt = bench.counters[.droppedUnanswerable] }
+    bench.worker.drain { [unowned bench] in doneAt = bench.counters[.droppedUnanswerable] }
     #expect(doneAt == nil)
     // The last open transaction ends between the messages of one read.
     let read = bench.connections.whenReadable
-    bench.connections.whenReadable = { connection in
+    bench.connections.whenReadable = { [unowned bench] connection in
       callee.send(streamResponse(200, to: forwarded), to: bench.datagramAddress)
       read(connection)
     }
