@@ -10,7 +10,7 @@ extension Counter {
     case .nameAnswers: "Answers of the DNS, failures included."
     case .nameFailures: "Questions that the DNS did not answer usefully."
     case .lookupsRefusedBySourceLimit:
-      "Requests whose next hop was not looked up because their source had more than its share of open questions."
+      "Requests whose next hop was not looked up because their source had more than its share of open questions or of waiting requests."
     case .messagesHandedOver: "Messages that arrived at one worker and were given to that of their call."
     case .requestsReceived: "SIP requests received, retransmissions included."
     case .responsesReceived: "SIP responses received."
