@@ -23,6 +23,14 @@ enum ServerMachine: BitwiseCopyable {
     case .nonInvite(let machine): machine.isTerminated
     }
   }
+
+  /// Whether all that is left is to absorb what may still arrive.
+  var isLingering: Bool {
+    switch self {
+    case .invite(let machine): machine.isLingering
+    case .nonInvite(let machine): machine.isLingering
+    }
+  }
 }
 
 /// The state machine of a client transaction, whichever of the two it is (RFC 3261 §17.1).
@@ -42,6 +50,14 @@ enum ClientMachine: BitwiseCopyable {
     switch self {
     case .invite(let machine): machine.isTerminated
     case .nonInvite(let machine): machine.isTerminated
+    }
+  }
+
+  /// Whether all that is left is to absorb what may still arrive.
+  var isLingering: Bool {
+    switch self {
+    case .invite(let machine): machine.isLingering
+    case .nonInvite(let machine): machine.isLingering
     }
   }
 }

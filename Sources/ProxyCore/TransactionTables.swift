@@ -6,6 +6,9 @@ import Timekeeping
 
 /// Slots and tick of the transaction wheels: 4,096 slots of 8 ms are one turn of 32.8 s, a little more
 /// than the longest timer of RFC 3261 section 17 at its default.
+///
+/// Timers that only say when a finished transaction may be forgotten (D, I, J, K, L, M) are never early, but up to a
+/// quarter of a second late: the RFCs set the least that has to be absorbed, and nobody sees the end.
 private let wheelSlots = 4096
 private let wheelTick = TimeSpan.milliseconds(8)
 
@@ -64,7 +67,11 @@ struct ServerTransactionTable: ~Copyable {
     let new = slab[index].machine.deadline
     guard new != old else { return }
     slab[index].deadline = new
-    wheel.deadlineMoved(index, from: old, in: &slab)
+    if slab[index].machine.isLingering {
+      wheel.linkLoosely(index, in: &slab)
+    } else {
+      wheel.deadlineMoved(index, from: old, in: &slab)
+    }
   }
 
   /// Takes the record out of index, wheel and slab; the caller has released what it owns.
@@ -115,7 +122,11 @@ struct ClientTransactionTable: ~Copyable {
     let new = slab[index].nextDeadline
     guard new != old else { return }
     slab[index].deadline = new
-    wheel.deadlineMoved(index, from: old, in: &slab)
+    if slab[index].machine.isLingering && new == slab[index].machine.deadline {
+      wheel.linkLoosely(index, in: &slab)
+    } else {
+      wheel.deadlineMoved(index, from: old, in: &slab)
+    }
   }
 
   /// Takes the record out of wheel and slab; the caller has released what it owns.

@@ -51,6 +51,9 @@ public struct InviteClientTransaction: BitwiseCopyable, Sendable {
   /// Whether the record is to be freed now (C55).
   public var isTerminated: Bool { state == .terminated }
 
+  /// Whether all that is left is to absorb what may still arrive, so that nobody waits for the end (Timers D and M).
+  public var isLingering: Bool { state == .completed || state == .accepted }
+
   /// What to do with a provisional response.
   public enum OnProvisional: Sendable { case passUp, drop }
 

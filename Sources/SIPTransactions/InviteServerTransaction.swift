@@ -52,6 +52,9 @@ public struct InviteServerTransaction: BitwiseCopyable, Sendable {
   /// Whether the record is to be freed now (C55).
   public var isTerminated: Bool { state == .terminated }
 
+  /// Whether all that is left is to absorb what may still arrive, so that nobody waits for the end (Timers L and I).
+  public var isLingering: Bool { state == .accepted || state == .confirmed }
+
   /// What to do with a repeated INVITE; it never goes to the core.
   public enum OnRetransmission: Sendable { case sendTrying, resendProvisional, resendFinal, absorb }
 

@@ -47,6 +47,9 @@ public struct NonInviteClientTransaction: BitwiseCopyable, Sendable {
   /// Whether the record is to be freed now (C55).
   public var isTerminated: Bool { state == .terminated }
 
+  /// Whether all that is left is to absorb what may still arrive, so that nobody waits for the end (Timer K).
+  public var isLingering: Bool { state == .completed }
+
   /// What to do with a provisional response.
   public enum OnProvisional: Sendable { case passUp, drop }
 

@@ -49,6 +49,9 @@ public struct NonInviteServerTransaction: BitwiseCopyable, Sendable {
   /// Whether the record is to be freed now (C55).
   public var isTerminated: Bool { state == .terminated }
 
+  /// Whether all that is left is to absorb what may still arrive, so that nobody waits for the end (Timer J).
+  public var isLingering: Bool { state == .completed }
+
   /// What to do with a repeated request; it never goes to the core.
   public enum OnRetransmission: Sendable { case resendProvisional, resendFinal, absorb }
 

@@ -27,6 +27,8 @@ public struct TimingWheel: ~Copyable {
   /// Swift passes a struct that holds an atomic by address, and would copy this one, which is large, at every borrow.
   private let inPlace = Atomic<Bool>(false)
 
+  /// Ticks between the slots of entries that nobody waits for; a power of two, and few beside the slots of a wheel.
+  @usableFromInline static var looseTicks: UInt64 { @inlinable get { 32 } }
   @usableFromInline static var end: UInt32 { @inlinable get { .max } }
   @usableFromInline static var headMark: UInt32 { @inlinable get { 0x8000_0000 } }
 
@@ -73,6 +75,20 @@ public struct TimingWheel: ~Copyable {
     if isLinked && deadline >= old && deadline != .distantFuture { return }
     if isLinked { remove(index, in: &entries) }
     insert(index, in: &entries)
+  }
+
+  /// Links an entry, anew if it was linked, so that it may come up as much as 32 ticks after its deadline. O(1).
+  ///
+  /// For an end that nobody waits for. Such entries gather in few slots: what is not urgent wakes the loop seldom, and
+  /// is done while its code and tables are at hand.
+  @inlinable
+  public mutating func linkLoosely<E: TimedEntries & ~Copyable>(_ index: UInt32, in entries: inout E) {
+    remove(index, in: &entries)
+    let deadline = entries.deadline(of: index)
+    guard deadline != .distantFuture else { return }
+    linked += 1
+    let due = max(tick(endingAfter: deadline), nextTick)
+    put(index, intoSlotOf: (due &+ (Self.looseTicks - 1)) & ~(Self.looseTicks - 1), in: &entries)
   }
 
   /// The next entry due at `now`, already unlinked; nil when none is, or when `budget` is spent.
@@ -132,10 +148,23 @@ extension TimingWheel {
   mutating func link<E: TimedEntries & ~Copyable>(
     _ index: UInt32, due deadline: MonotonicInstant, in entries: inout E
   ) {
+    put(index, intoSlotOf: max(tick(endingAfter: deadline), nextTick), in: &entries)
+  }
+
+  /// The number of the tick at whose end a deadline has passed.
+  @inlinable
+  func tick(endingAfter deadline: MonotonicInstant) -> UInt64 {
     let elapsed = deadline.nanoseconds > start ? deadline.nanoseconds - start : 0
     let (whole, rest) = elapsed.quotientAndRemainder(dividingBy: tick)
-    let due = rest == 0 ? whole : whole + 1
-    let slot = Int(max(due, nextTick) & mask)
+    return rest == 0 ? whole : whole + 1
+  }
+
+  /// Puts an unlinked entry at the head of the slot that comes up at a tick.
+  @inlinable
+  mutating func put<E: TimedEntries & ~Copyable>(
+    _ index: UInt32, intoSlotOf due: UInt64, in entries: inout E
+  ) {
+    let slot = Int(due & mask)
     let first = heads[slot]
     heads[slot] = index
     entries.setWheelLinks(WheelLinks(next: first, previous: Self.headMark | UInt32(slot)), of: index)

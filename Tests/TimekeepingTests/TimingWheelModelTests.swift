@@ -26,6 +26,8 @@ struct WheelModel: ~Copyable {
   var entries = ArrayEntries(Array(repeating: .distantFuture, count: population))
   /// Linked entries, and when each was last linked or moved earlier.
   var linked: [UInt32: MonotonicInstant] = [:]
+  /// Those of them that may come late.
+  var loose: Set<UInt32> = []
   var now = MonotonicInstant(nanoseconds: 12_345)
 
   init(seed: UInt64) { random = SeededGenerator(seed: seed) }
@@ -45,6 +47,12 @@ struct WheelModel: ~Copyable {
       entries.deadlines[Int(index)] = someDeadline()
       wheel.insert(index, in: &entries)
       linked[index] = now
+      loose.remove(index)
+    } else if Int.random(in: 0..<3, using: &random) == 0 {
+      entries.deadlines[Int(index)] = someDeadline()
+      wheel.linkLoosely(index, in: &entries)
+      linked[index] = now
+      loose.insert(index)
     } else if Bool.random(using: &random) {
       let old = entries.deadlines[Int(index)]
       entries.deadlines[Int(index)] = someDeadline()
@@ -83,10 +91,11 @@ struct WheelModel: ~Copyable {
     #expect(wheel.count == linked.count)
   }
 
-  /// The instant by which an entry must have come: the end of the tick of its deadline or its arming.
+  /// The instant by which an entry must have come: the end of the tick of its deadline or its arming, 32 ticks for
+  /// one that was linked loosely.
   func latest(of index: UInt32) -> MonotonicInstant {
     let due = max(entries.deadlines[Int(index)], linked[index] ?? .origin)
-    return due + TimeSpan(nanoseconds: Int64(Self.tick))
+    return due + TimeSpan(nanoseconds: Int64(Self.tick)) * (loose.contains(index) ? 32 : 1)
   }
 }
 

@@ -136,6 +136,31 @@ struct TimingWheelTests {
     #expect(wheel.popAll(at: .second(4), in: &entries) == [0])
   }
 
+  @Test("entries linked loosely come together, none of them early, at the next multiple of 32 ticks")
+  func loosely() {
+    var entries = ArrayEntries([.second(3), .second(31.5), .second(33), .distantFuture])
+    var wheel = TimingWheel(slotCount: 128, tick: .seconds(1), start: .origin)
+    wheel.insert(0, in: &entries)
+    for index: UInt32 in 0..<4 { wheel.linkLoosely(index, in: &entries) }
+    #expect(wheel.count == 3)
+    #expect(wheel.nextWakeUp == .second(32))
+    #expect(wheel.popAll(at: .second(31.9), in: &entries) == [])
+    #expect(wheel.popAll(at: .second(32), in: &entries).sorted() == [0, 1])
+    #expect(wheel.popAll(at: .second(63.9), in: &entries) == [])
+    #expect(wheel.popAll(at: .second(64), in: &entries) == [2])
+  }
+
+  @Test("an entry linked loosely whose deadline is turns away, or beyond reach, never comes early")
+  func looselyBeyondOneTurn() {
+    var entries = ArrayEntries([.second(500), MonotonicInstant(nanoseconds: .max - 1)])
+    var wheel = secondsWheel()
+    wheel.linkLoosely(0, in: &entries)
+    wheel.linkLoosely(1, in: &entries)
+    #expect(wheel.popAll(at: .second(499.9), in: &entries) == [])
+    #expect(wheel.popAll(at: .second(512), in: &entries) == [0])
+    #expect(wheel.count == 1)
+  }
+
   @Test("a spent budget leaves a backlog that the next calls work off")
   func budget() {
     var entries = ArrayEntries(Array(repeating: .second(2), count: 100))

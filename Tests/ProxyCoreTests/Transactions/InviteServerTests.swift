@@ -90,7 +90,7 @@ struct InviteServerTests {
       #expect(stage.alice(.request()).isEmpty)
       #expect(stage.wait(.milliseconds(4900)).isEmpty)
       #expect(stage.driver.proxy.serverTransactionCount == 1)
-      stage.wait(.milliseconds(200))
+      stage.wait(.milliseconds(100 + 256))
       #expect(stage.driver.proxy.serverTransactionCount == 0)
     }
   }

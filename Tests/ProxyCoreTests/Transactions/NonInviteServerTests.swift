@@ -18,7 +18,7 @@ struct NonInviteServerTests {
       #expect(stage.alice(.request("MESSAGE")).map(\.bytes) == [final.bytes])
       stage.wait(.milliseconds(31_900))
       #expect(stage.alice(.request("MESSAGE")).map(\.bytes) == [final.bytes])
-      stage.wait(.milliseconds(200))
+      stage.wait(.milliseconds(100 + 256))
       #expect(stage.driver.proxy.serverTransactionCount == 0)
       #expect(stage.driver.proxy.storedTransactionBytes == 0)
       #expect(stage.alice(.request("MESSAGE")).map(\.method) == ["MESSAGE"])  // A new one.
@@ -33,7 +33,7 @@ struct NonInviteServerTests {
       stage.bob(.answer(200, to: message))
       stage.wait(.milliseconds(4900))
       #expect(stage.driver.proxy.clientTransactionCount == 1)
-      stage.wait(.milliseconds(200))
+      stage.wait(.milliseconds(100 + 256))
       #expect(stage.driver.proxy.clientTransactionCount == 0)
     }
   }
