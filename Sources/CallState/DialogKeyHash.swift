@@ -15,7 +15,6 @@ extension DialogTable {
     let second = callerFirst ? key.calleeTag : key.callerTag
     hasher.append(bytes, within: first)
     hasher.append(bytes, within: second)
-    hasher.append(UInt64(first.count))
     return Hash128(high: ofCallID.finish64(), low: hasher.finish64())
   }
 
@@ -28,7 +27,6 @@ extension DialogTable {
   private func callIDHasher(_ callID: ByteRange, in bytes: Span<UInt8>) -> KeyedHasher {
     var hasher = KeyedHasher(key: key, output: .bits64, for: .lookup)
     hasher.append(bytes, within: callID)
-    hasher.append(UInt64(callID.count))
     return hasher
   }
 
@@ -73,7 +71,7 @@ extension DialogTable {
 extension KeyedHasher {
   fileprivate mutating func append(_ bytes: Span<UInt8>, within range: ByteRange) {
     let end = min(range.upperBound, bytes.count)
-    append(bytes, from: min(range.lowerBound, end), to: end)
+    appendField(bytes, from: min(range.lowerBound, end), to: end)
   }
 }
 

@@ -87,28 +87,49 @@ public struct KeyedHasher {
 
   /// Appends `bytes[from..<to]`; the bounds are ours, not the network's, and are checked.
   public mutating func append(_ bytes: Span<UInt8>, from: Int, to: Int) {
-    absorb(bytes, from, to) { $0 }
+    precondition(from >= 0 && from <= to && to <= bytes.count)
+    var position = from
+    while to &- position >= 8 {
+      absorb(bytes.littleEndianWord(at: position))
+      position &+= 8
+    }
+    if position < to {
+      absorb(bytes.lowBytes(at: position, count: to &- position), count: to &- position)
+    }
   }
 
-  /// Appends `bytes[from..<to]` with ASCII capitals as small letters, for names that ignore case.
-  public mutating func appendLowercased(_ bytes: Span<UInt8>, from: Int, to: Int) {
-    absorb(bytes, from, to, Self.lowercased)
+  /// Appends `bytes[from..<to]` as a field: its length, its bytes and zeros up to a whole word.
+  ///
+  /// Neighbouring fields cannot trade bytes, and no word has to be put together from two.
+  public mutating func appendField(_ bytes: Span<UInt8>, from: Int, to: Int) {
+    absorbField(bytes, from, to) { $0 }
+  }
+
+  /// Appends `bytes[from..<to]` as a field with ASCII capitals as small letters, for names that ignore case.
+  public mutating func appendLowercasedField(_ bytes: Span<UInt8>, from: Int, to: Int) {
+    absorbField(bytes, from, to, Self.lowercased)
   }
 
   /// One loop in one function, so that the state stays in registers.
   @inline(__always)
-  private mutating func absorb(
+  private mutating func absorbField(
     _ bytes: Span<UInt8>, _ from: Int, _ to: Int, _ transform: (UInt64) -> UInt64
   ) {
     precondition(from >= 0 && from <= to && to <= bytes.count)
+    if length & 7 != 0 {
+      compress(tail)
+      tail = 0
+      length = (length | 7) &+ 1
+    }
+    compress(UInt64(to &- from))
     var position = from
     while to &- position >= 8 {
-      absorb(transform(bytes.littleEndianWord(at: position)))
+      compress(transform(bytes.littleEndianWord(at: position)))
       position &+= 8
     }
-    if position < to {
-      absorb(transform(bytes.lowBytes(at: position, count: to &- position)), count: to &- position)
-    }
+    if position < to { compress(transform(bytes.lowBytes(at: position, count: to &- position))) }
+    // The length ends the hash as its low byte alone.
+    length &+= UInt64(8 &+ (to &- from &+ 7) & ~7)
   }
 
   @inline(__always)

@@ -42,10 +42,8 @@ extension TransactionKey {
     var hasher = KeyedHasher(key: key, for: .lookup)
     if let branch = via.branch, via.hasMagicCookie, !via.isBareCookie {
       isWithoutCookie = false
-      hasher.appendLowercased(bytes, from: branch.lowerBound, to: branch.upperBound)
-      hasher.append(UInt8(0))
-      hasher.appendLowercased(bytes, from: via.host.lowerBound, to: via.host.upperBound)
-      hasher.append(UInt8(0))
+      hasher.appendLowercasedField(bytes, from: branch.lowerBound, to: branch.upperBound)
+      hasher.appendLowercasedField(bytes, from: via.host.lowerBound, to: via.host.upperBound)
       hasher.append(UInt64(via.port.map { UInt32($0) + 1 } ?? 0))
     } else {
       isWithoutCookie = true
@@ -61,10 +59,9 @@ extension TransactionKey {
 }
 
 extension KeyedHasher {
-  /// Appends a field and its length, so that neighbouring fields cannot trade octets.
+  /// Appends what stands in a range as a field, which cannot trade octets with its neighbours.
   mutating func appendField(_ bytes: Span<UInt8>, _ range: ByteRange) {
-    append(UInt64(range.count))
-    append(bytes, from: range.lowerBound, to: range.upperBound)
+    appendField(bytes, from: range.lowerBound, to: range.upperBound)
   }
 }
 

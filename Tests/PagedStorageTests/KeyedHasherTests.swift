@@ -113,15 +113,36 @@ struct KeyedHasherTests {
     }
   }
 
+  /// The octets of a field as they are hashed.
+  static func encoded(_ field: [UInt8]) -> [UInt8] {
+    let length = (0..<8).map { UInt8(truncatingIfNeeded: field.count >> (8 * $0)) }
+    return length + field + Array(repeating: 0, count: (8 - field.count % 8) % 8)
+  }
+
+  @Test("a field is its length, its bytes and zeros up to a whole word", arguments: 0..<40)
+  func fields(length: Int) {
+    let field = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 13 &+ 1) }
+    var hasher = KeyedHasher(key: Self.key)
+    hasher.append(UInt8(9))
+    hasher.appendField(field.span, from: 0, to: length)
+    hasher.appendField(field.span, from: length / 2, to: length)
+    hasher.append(UInt64(0x0807_0605_0403_0201))
+    hasher.append(UInt8(9))
+    let message =
+      [9, 0, 0, 0, 0, 0, 0, 0] + Self.encoded(field) + Self.encoded(Array(field[(length / 2)...]))
+      + [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    #expect(Self.littleEndian(hasher.finish()) == referenceSipHash(Self.keyBytes, message, wide: true))
+  }
+
   @Test("lowercasing changes the 26 capitals and nothing else")
   func lowercasing() {
     let all: [UInt8] = Array(0...255) + Array(0...255).reversed()
     let lowered = all.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
     for start in 0..<9 {
       var folded = KeyedHasher(key: Self.key)
-      folded.appendLowercased(all.span, from: start, to: all.count - start)
+      folded.appendLowercasedField(all.span, from: start, to: all.count - start)
       var plain = KeyedHasher(key: Self.key)
-      plain.append(lowered.span, from: start, to: all.count - start)
+      plain.appendField(lowered.span, from: start, to: all.count - start)
       #expect(folded.finish() == plain.finish())
     }
   }
